@@ -1,0 +1,3 @@
+"""
+What must survive a crash: the batch, each request's state, each capture.
+"""

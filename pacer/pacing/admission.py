@@ -1,0 +1,293 @@
+"""
+The admission lane: which requests go out now, and what came of them.
+
+A wave is the longest prefix of the backlog whose cost fits the headroom and
+whose count fits the window and the connections. First in, first out.
+"""
+
+from __future__ import annotations
+
+from pacer.pacing.backlog import Backlog, Trouble
+from pacer.pacing.capacity import CapacitySnapshot, Ledger
+from pacer.pacing.cost import CostModel, Unit
+from pacer.pacing.decisions import GiveUp
+from pacer.pacing.events import Accepted, Conflicted, Item, Lost, SetAside, Throttled
+from pacer.pacing.policy import Policy
+
+
+class Admission:
+    """
+    Backlog, ledger and cost, kept together.
+
+    Attributes:
+        reactive: There is no usable snapshot; a window of submissions in flight
+            that grows by one a round and is halved by a 429 stands in for it.
+
+        accepted: Requests accepted in this invocation.
+
+        limit: Submissions in flight allowed now.
+    """
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+        self.backlog = Backlog()
+        self.ledger = Ledger()
+        self.costs = CostModel(policy.unit)
+        self.in_flight: dict[int, Item] = {}
+        self.sent_at: dict[int, float] = {}
+        self.accepted = 0
+        self.replayed = 0
+        self.limit = float(min(policy.initial_concurrency, policy.concurrency))
+        self.reactive = False
+        self.give_ups: list[GiveUp] = []
+        self._canary = False
+        self._accepted_in_wave = 0
+        self._oversized_alone: dict[int, bool] = {}  # index -> it was sent at depth 0
+        self._refused_alone: dict[int, int] = {}
+        self._oversized_since: float | None = None
+        self._lowest_depth = 0
+        self._asides = 0
+        self._mean_cost = 1.0
+
+    # What may go ------------------------------------------------------------------
+
+    @property
+    def reserve(self) -> float:
+        """Units kept free for others and for our own uncertainty."""
+        capacity = self._capacity or 0
+        reserve = max(float(self._policy.reserve), self._policy.reserve_share * capacity)
+        return reserve + self.costs.margin
+
+    @property
+    def headroom(self) -> float:
+        """Units that may be submitted on the last snapshot's word."""
+        return self.ledger.headroom(self.costs.unit, reserve=self.reserve)
+
+    @property
+    def mean_cost(self) -> float:
+        """Cost of a typical request of late."""
+        return self._mean_cost
+
+    def take(self, *, now: float, slots: float) -> tuple[int, ...]:
+        """Hand out the next part of the wave; what it returns counts as in flight."""
+        slots = min(slots, self.free_connections)
+        wave: list[int] = []
+        while len(wave) < slots:
+            item = self.backlog.head(now=now)
+            if item is None or not self.fits(item, now=now):
+                break
+            self.backlog.pop(now=now)
+            if self.is_oversized(item):
+                self._oversized_alone[item.index] = self._depth == 0
+            self.in_flight[item.index] = item
+            self.sent_at[item.index] = now
+            self.ledger.sent(item.fan_out)
+            wave.append(item.index)
+        return tuple(wave)
+
+    @property
+    def free_connections(self) -> float:
+        """How many more submissions may be in flight."""
+        limit = self.limit
+        if self._canary and not self.reactive:
+            # Others take what was free: find out with one, then a few.
+            share = self.headroom / (4 * max(self.mean_cost, 1.0))
+            limit = min(limit, 1 + self._accepted_in_wave, max(1.0, share))
+        return max(0.0, int(limit) - len(self.in_flight))
+
+    def fits(self, item: Item, *, now: float) -> bool:
+        """Return whether *item* may be sent on what is known now."""
+        if self.reactive:
+            return True
+        if self.is_oversized(item):
+            return self._may_go_alone(now)
+        return self.costs.cost(item.fan_out) <= self.headroom
+
+    def is_oversized(self, item: Item) -> bool:
+        """Return whether *item* can never fit: it costs more than the whole queue."""
+        return self._capacity is not None and self.costs.cost(item.fan_out) > self._capacity - self.reserve
+
+    def fits_without_reserve(self, item: Item) -> bool:
+        """Return whether only what is kept free for others holds *item* back."""
+        room = self.ledger.headroom(self.costs.unit, reserve=0)
+        return self.reserve > 0 and self.costs.cost(item.fan_out) <= room
+
+    def fits_as(self, item: Item, unit: Unit) -> bool:
+        """Return whether *item* would fit if depth counted *unit*."""
+        return unit.cost(item.fan_out) <= self.ledger.headroom(unit, reserve=self.reserve)
+
+    def _may_go_alone(self, now: float) -> bool:
+        """At depth 0 with nothing unseen, or at the lowest depth seen once patience is over."""
+        if self.in_flight or self.ledger.unseen(self.costs.unit) > 0 or self.ledger.snapshot is None:
+            return False
+        if self._depth == 0:
+            return True
+        since = self._oversized_since
+        patient = since is not None and now - since >= self._policy.oversized_patience
+        return patient and self._depth <= self._lowest_depth
+
+    # What happened ------------------------------------------------------------------
+
+    def snapshot(self, snapshot: CapacitySnapshot, *, at: float, asked_at: float, crowded: bool) -> None:
+        """Take a new reading; *crowded* says that others compete for the room."""
+        self.ledger.read(snapshot, asked_at=asked_at)
+        self._canary = crowded
+        self._accepted_in_wave = 0
+        self.costs.accepted_wave()
+        head = self.backlog.head(now=at)
+        if head is None or not self.is_oversized(head):
+            self._oversized_since = None
+        elif self._oversized_since is None:
+            self._oversized_since, self._lowest_depth = at, snapshot.depth
+        elif at - self._oversized_since < self._policy.oversized_patience:
+            self._lowest_depth = min(self._lowest_depth, snapshot.depth)
+
+    def on_accepted(self, event: Accepted) -> Item:
+        """The request is the service's now."""
+        item = self._landed(event.index)
+        self.ledger.admitted(item.fan_out, at=event.at)
+        self.costs.admitted(item.fan_out)
+        self._mean_cost += 0.1 * (self.costs.cost(item.fan_out) - self._mean_cost)
+        self.backlog.ended(item.index)
+        self._refused_alone.pop(item.index, None)
+        self._oversized_since = None
+        self._asides = 0
+        self.accepted += 1
+        self.replayed += event.replayed
+        self._accepted_in_wave += 1
+        if self.reactive:
+            self.limit = min(self.limit + 1.0 / max(self.limit, 1.0), float(self._policy.concurrency))
+        elif self.limit < self._policy.initial_concurrency:
+            self.limit = min(2 * self.limit, float(self._policy.initial_concurrency))
+        return item
+
+    def on_throttled(self, event: Throttled, *, index: int, burst: bool, alone: bool) -> bool:
+        """
+        A queue or rate 429: nothing was admitted; return whether the unit changed.
+
+        *alone*: nobody else is known on the key, and the queue is what refused.
+        """
+        item = self._landed(index)
+        self.ledger.refused(item.fan_out)
+        if self.reactive and burst:
+            self.limit = max(1.0, self.limit / 2)
+        at_depth_0 = self._oversized_alone.pop(index, None)
+        if at_depth_0 is not None:
+            self._refuse_oversized(item, counts=at_depth_0 and bool(self._capacity))
+            return False
+        self.backlog.put_back(item)
+        if not burst or self.reactive:
+            return False
+        return self.costs.refused(alone=alone, cost=self.costs.cost(item.fan_out))
+
+    def on_rejected(self, index: int) -> None:
+        """The request has ended as an error."""
+        item = self._landed(index)
+        self.ledger.refused(item.fan_out)
+        self.backlog.ended(index)
+        self._asides = 0
+
+    def on_withdrawn(self, index: int) -> None:
+        """It never left."""
+        item = self._landed(index)
+        self.ledger.refused(item.fan_out)
+        self.backlog.put_back(item)
+
+    def on_lost(self, event: Lost, *, index: int) -> None:
+        """No usable answer: the request is in doubt and will be sent again."""
+        item = self._landed(index)
+        self.ledger.admitted(item.fan_out, at=event.at)  # for all we know
+        record = self.backlog.trouble(item, at=event.at, accepted=self.accepted)
+        record.refusals += 1
+        record.in_doubt = True
+        self._again(record, at=event.at, jitter=event.jitter)
+
+    def on_conflict(self, event: Conflicted) -> None:
+        """409: final for a first send; a resend may have met its own original."""
+        item = self._landed(event.index)
+        self.ledger.refused(item.fan_out)
+        if not self.backlog.was_in_doubt(item):
+            self._give_up(
+                item,
+                "IDEMPOTENCY_CONFLICT",
+                "the service knows another body under this request's idempotency key; give it a new one",
+            )
+            return
+        record = self.backlog.trouble(item, at=event.at, accepted=self.accepted)
+        record.conflicts += 1
+        if record.conflicts >= self._policy.conflicts:
+            self._give_up(
+                item,
+                "OUTCOME_UNKNOWN",
+                "its reply was lost and every resend met a 409; the service may hold its captures",
+            )
+            return
+        self._again(record, at=event.at, jitter=event.jitter)
+
+    def on_aside(self, event: SetAside) -> bool:
+        """A 403 page; return whether so many came in a row that the batch must stop."""
+        item = self._landed(event.index)
+        self.ledger.refused(item.fan_out)
+        record = self.backlog.trouble(item, at=event.at, accepted=self.accepted)
+        record.refusals += 1
+        self._asides += 1
+        self._again(record, at=event.at, jitter=event.jitter)
+        return self._asides >= self._policy.set_asides
+
+    def start_alone(self) -> None:
+        """One request goes first, then a ramp: after an outage, or a 429 that told nothing."""
+        self.limit = 1.0
+
+    def starved(self, *, rate: float | None, rtt: float) -> None:
+        """The queue ran empty: more connections, if those are what was short."""
+        needed = 0.0 if rate is None else 2.0 * rate / max(self.mean_cost, 1.0) * rtt
+        self.limit = min(max(2 * self.limit, needed), float(self._policy.concurrency))
+
+    # ----------------------------------------------------------------------------------
+
+    @property
+    def _capacity(self) -> int | None:
+        return None if self.ledger.snapshot is None else self.ledger.snapshot.capacity
+
+    @property
+    def _depth(self) -> int:
+        return 0 if self.ledger.snapshot is None else self.ledger.snapshot.depth
+
+    def _landed(self, index: int) -> Item:
+        del self.sent_at[index]
+        return self.in_flight.pop(index)
+
+    def _refuse_oversized(self, item: Item, *, counts: bool) -> None:
+        refusals = self._refused_alone.get(item.index, 0) + counts
+        self._refused_alone[item.index] = refusals
+        if refusals >= self._policy.oversized_refusals:
+            self._give_up(
+                item,
+                "TOO_LARGE",
+                f"{item.fan_out} captures were refused {refusals} times by an empty queue of "
+                f"{self._capacity}; split its surfaces or regions over several requests",
+            )
+        else:
+            self.backlog.put_back(item)
+
+    def _again(self, record: Trouble, *, at: float, jitter: float) -> None:
+        """Queue it once more, unless it has been refused long enough while others passed."""
+        tried = record.refusals >= self._policy.refusals
+        if (
+            tried
+            and at - record.first_at >= self._policy.refused_for
+            and self.accepted > record.accepted_then
+        ):
+            self._give_up(
+                record.item,
+                "REFUSED_REPEATEDLY",
+                f"sent {record.refusals} times over {at - record.first_at:,.0f} s without an answer while "
+                "others passed; the service may hold its captures",
+            )
+        else:
+            self.backlog.retry(record, at=at, jitter=jitter, policy=self._policy)
+
+    def _give_up(self, item: Item, code: str, reason: str) -> None:
+        self.backlog.ended(item.index)
+        self._refused_alone.pop(item.index, None)
+        self.give_ups.append(GiveUp(item.index, None, code, reason))

@@ -1,0 +1,113 @@
+"""
+The backlog: requests in order, and those that must be sent again.
+
+First in, first out. A request in doubt goes ahead of those never sent, because
+the service may already have charged for it; but not before its own back-off is
+over, so that one poisoned request never holds the others up.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from dataclasses import dataclass
+
+from pacer.pacing.events import Item
+from pacer.pacing.policy import Policy
+
+
+@dataclass(slots=True)
+class Trouble:
+    """
+    What one request has met so far. Kept only for requests that met something.
+
+    Attributes:
+        item: The request.
+
+        refusals: Lost replies, 5xx, 403 pages: times it was sent in vain.
+
+        conflicts: 409s to its resends.
+
+        first_at: When the first of them came.
+
+        accepted_then: How many requests had been accepted by then.
+
+        in_doubt: At least one of them may have been admitted.
+    """
+
+    item: Item
+    first_at: float
+    accepted_then: int
+    refusals: int = 0
+    conflicts: int = 0
+    in_doubt: bool = False
+
+
+class Backlog:
+    """
+    What is not accepted yet, as far as the shell has told.
+
+    Attributes:
+        more: The shell holds further requests behind these.
+    """
+
+    def __init__(self) -> None:
+        self.more = False
+        self._waiting: deque[Item] = deque()
+        self._retries: list[tuple[float, int, Item]] = []  # heap of (due, index, item)
+        self._troubles: dict[int, Trouble] = {}
+
+    def __len__(self) -> int:
+        return len(self._waiting) + len(self._retries)
+
+    @property
+    def waiting(self) -> int:
+        """How many the core holds that were never sent (or were taken back)."""
+        return len(self._waiting)
+
+    def extend(self, items: tuple[Item, ...]) -> None:
+        """Append *items*."""
+        self._waiting.extend(items)
+
+    def put_back(self, item: Item) -> None:
+        """Return a request of which nothing was admitted to the head of the line."""
+        self._waiting.appendleft(item)
+
+    def head(self, *, now: float) -> Item | None:
+        """Return the request whose turn it is, if any may go now."""
+        if self._retries and self._retries[0][0] <= now:
+            return self._retries[0][2]
+        return self._waiting[0] if self._waiting else None
+
+    def pop(self, *, now: float) -> Item:
+        """Take the head out."""
+        if self._retries and self._retries[0][0] <= now:
+            return heapq.heappop(self._retries)[2]
+        return self._waiting.popleft()
+
+    def next_retry(self) -> float:
+        """Return when the next resend is due; infinity if there is none."""
+        return self._retries[0][0] if self._retries else float("inf")
+
+    def trouble(self, item: Item, *, at: float, accepted: int) -> Trouble:
+        """Return the record of what *item* has met, opened if need be."""
+        record = self._troubles.get(item.index)
+        if record is None:
+            record = self._troubles[item.index] = Trouble(item, at, accepted, in_doubt=item.in_doubt)
+        return record
+
+    def retry(self, record: Trouble, *, at: float, jitter: float, policy: Policy) -> None:
+        """Queue it again after exponential back-off; jitter takes at most half."""
+        tries = record.refusals + record.conflicts
+        pause = min(policy.retry_most, policy.retry_first * 2.0 ** min(tries - 1, 16))
+        due = at + pause * (0.5 + 0.5 * jitter)
+        heapq.heappush(self._retries, (due, record.item.index, record.item))
+
+    def was_in_doubt(self, item: Item) -> bool:
+        """Return whether an earlier copy of *item* may have reached the service."""
+        record = self._troubles.get(item.index)
+        return item.in_doubt or (record is not None and record.in_doubt)
+
+    def ended(self, index: int) -> None:
+        """Forget what a request met: it was accepted, rejected or given up."""
+        self._troubles.pop(index, None)

@@ -1,0 +1,188 @@
+"""
+What one request adds to depth.
+
+The documentation disagrees on what the queue counts (API.md section 4.1):
+parents, children, or both. ``auto`` starts with *both*, the charge that covers
+every reading, and steps down on evidence that costs nothing.
+
+The evidence. ``inflight`` counts children, queued or processing; depth counts
+what is queued, in the unknown unit. Under each reading the newest requests that
+make up depth hold a certain number of children, and the rest of ``inflight`` is
+what the service runs at once. While the queue is not empty every worker is busy,
+so under the true reading that remainder stands still from one snapshot to the
+next, whatever the depth; under a wrong one it moves with the depth. A unit is
+accepted when its remainder has stood still, to within the fan-out of a request,
+over depths that would have moved every costlier one visibly.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from enum import Enum
+
+from pacer.pacing.policy import UnitChoice
+
+
+class Unit(Enum):
+    """What depth counts. The value is (per parent, per child)."""
+
+    PARENTS = (1, 0)
+    CHILDREN = (0, 1)
+    BOTH = (1, 1)
+
+    def cost(self, fan_out: int, requests: int = 1) -> int:
+        """Return what *requests* with *fan_out* children in all add to depth."""
+        per_parent, per_child = self.value
+        return per_parent * requests + per_child * fan_out
+
+
+READINGS_NEEDED = 4
+"""Saturated readings before a unit is accepted: PACING.md rejects one on three misses."""
+
+CONTRAST = 3.0
+"""How many tolerances a costlier unit's remainder must have moved to be ruled out."""
+
+
+@dataclass(slots=True)
+class _Remainder:
+    """The range of what the service seems to run at once, under one unit."""
+
+    least: float = float("inf")
+    most: float = float("-inf")
+
+    def see(self, value: float) -> None:
+        self.least = min(self.least, value)
+        self.most = max(self.most, value)
+
+    @property
+    def moved(self) -> float:
+        return self.most - self.least
+
+
+class CostModel:
+    """
+    The unit in force, and how it is learnt.
+
+    Attributes:
+        unit: What is charged now.
+
+        known: It was pinned, recalled or learnt; not merely the safe start.
+
+        margin: Units of headroom held back after refusals that should not have
+            happened while others were on the key; decays.
+    """
+
+    def __init__(self, choice: UnitChoice = UnitChoice.AUTO) -> None:
+        self.pinned = choice is not UnitChoice.AUTO
+        self.unit = Unit[choice.name] if self.pinned else Unit.BOTH
+        self.known = self.pinned
+        self.margin = 0.0
+        self._distrusted: set[Unit] = set()
+        self._recent: deque[int] = deque(maxlen=20_000)  # fan-outs, oldest first
+        self._largest = 1
+        self._start_over()
+
+    def recall(self, unit: str) -> None:
+        """Take over the unit that an earlier invocation learnt, unless one is pinned."""
+        if not self.pinned and unit in Unit.__members__:
+            self.unit = Unit[unit]
+            self.known = True
+
+    def cost(self, fan_out: int) -> int:
+        """Return what a request of *fan_out* children is charged."""
+        return self.unit.cost(fan_out)
+
+    def admitted(self, fan_out: int) -> None:
+        """Note a request in the order in which the service admitted it."""
+        self._recent.append(fan_out)
+        self._largest = max(self._largest, fan_out)
+
+    def snapshot(self, *, depth: int, inflight: int | None, undisturbed: bool) -> bool:
+        """
+        Learn from a reading; return whether the unit changed.
+
+        Args:
+            depth: Of the reading; only a queue that is not empty says anything.
+
+            inflight: Of the reading.
+
+            undisturbed: Nobody else is known on the key, and nothing of ours was
+                in flight or accepted after the reading was asked for.
+        """
+        if self.known or inflight is None or not undisturbed or depth <= 0:
+            return False
+        for unit in Unit:
+            queued = self._children_in(depth, unit)
+            if queued is None:
+                self._remainders[unit].see(float("-inf") if unit is Unit.PARENTS else float("inf"))
+            else:
+                self._remainders[unit].see(inflight - queued)
+        self._readings += 1
+        if self._readings < READINGS_NEEDED:
+            return False
+        return self._step_down()
+
+    def refused(self, *, alone: bool, cost: int) -> bool:
+        """
+        Note a queue 429 although the headroom was there; return whether the unit changed.
+
+        *alone*: nobody else is known on the key, so the charge must be too low.
+        """
+        if alone and not self.pinned and self.unit is not Unit.BOTH:
+            self._distrusted.add(self.unit)
+            self.unit = Unit.CHILDREN if self.unit is Unit.PARENTS else Unit.BOTH
+            if self.unit in self._distrusted:
+                self.unit = Unit.BOTH
+            self.known = self.unit is not Unit.BOTH
+            self._start_over()
+            return True
+        self.margin = min(max(2 * self.margin, float(cost)), 1_000.0)
+        return False
+
+    def accepted_wave(self) -> None:
+        """Let the margin decay: a whole reading went by without a refusal."""
+        self.margin = 0.0 if self.margin < 1 else self.margin * 0.8
+
+    # ----------------------------------------------------------------------------
+
+    def _start_over(self) -> None:
+        self._remainders = {unit: _Remainder() for unit in Unit}
+        self._readings = 0
+
+    def _step_down(self) -> bool:
+        """Accept the costliest unit that stood still, if every costlier one moved."""
+        tolerance = 1.0 if self._largest == 1 else float(self._largest)
+        for unit in (Unit.BOTH, Unit.CHILDREN, Unit.PARENTS):
+            moved = self._remainders[unit].moved
+            if moved <= tolerance and unit not in self._distrusted:
+                self.known = unit is not Unit.BOTH or self._others_moved(tolerance)
+                changed = self.unit is not unit
+                self.unit = unit
+                return changed
+            if moved < CONTRAST * tolerance:
+                return False  # not ruled out yet; more depth, or more readings, will tell
+        self._start_over()  # nothing stood still: the service itself changed
+        return False
+
+    def _others_moved(self, tolerance: float) -> bool:
+        return all(
+            self._remainders[unit].moved >= CONTRAST * tolerance for unit in (Unit.CHILDREN, Unit.PARENTS)
+        )
+
+    def _children_in(self, depth: int, unit: Unit) -> float | None:
+        """
+        Return how many children the newest requests of *depth* units hold.
+
+        None if that is more than we ever sent. The oldest of these requests may
+        be in the queue in part: its share is taken in proportion.
+        """
+        children = 0.0
+        left = float(depth)
+        for fan_out in reversed(self._recent):
+            cost = unit.cost(fan_out)
+            if cost >= left:
+                return children + fan_out * left / cost
+            children += fan_out
+            left -= cost
+        return None

@@ -1,0 +1,164 @@
+"""
+Drain: how fast cost leaves the queue, and when to look again.
+
+Depth is an inventory. Drain is the demand on it, a wave is the replenishment,
+one round trip plus the wave's own sending is the lead time; the next read is due
+when depth is predicted to fall to the reorder point.
+
+A reading of depth 0 is *censored*: it gives only a lower bound on drain, and an
+estimator that takes it for the truth sleeps while the service starves, and never
+finds out. So a censored reading doubles the estimate. What carries the rule is
+its bounds more than its estimator (PACING.md section 3): never extrapolate
+further than observed, and never wait longer than ``Policy.longest_wait``.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from math import sqrt
+
+from pacer.pacing.policy import Policy
+
+BLOCKS = 4
+"""Blocks whose fastest is believed: drain jumps up at once, forgets slowly."""
+
+HISTORY = 64
+"""Blocks remembered for the best drain, which bounds the wait after a collapse."""
+
+BLOCK_DEPARTURES = 4
+"""Requests that must have left for a block to be exact: fewer say nothing (PACING.md pitfall 4)."""
+
+
+class Drain:
+    """
+    The estimate of drain, in units a second, from successive readings.
+
+    Attributes:
+        rate: Units a second; None before anything was learnt.
+
+        censored: Censored readings in a row.
+    """
+
+    def __init__(self) -> None:
+        self.rate: float | None = None
+        self.censored = 0
+        self.first_at: float | None = None
+        self.last_at = 0.0
+        self.depth = 0.0
+        self._anchor_at = 0.0
+        self._anchor_depth = 0.0
+        self._admitted = 0.0  # since the anchor
+        self._admitted_since_read = 0.0
+        self._provisional = False
+        self._blocks: deque[float] = deque(maxlen=BLOCKS)
+        self._best: deque[float] = deque(maxlen=HISTORY)
+
+    def admitted(self, cost: float) -> None:
+        """Count cost that the service accepted since the last reading."""
+        self._admitted += cost
+        self._admitted_since_read += cost
+
+    def forget(self) -> None:
+        """Start over: what was learnt is in another unit, or from before an outage."""
+        self.rate = None
+        self.censored = 0
+        self.first_at = None
+        self._provisional = False
+        self._blocks.clear()
+        self._best.clear()
+
+    def read(self, *, at: float, depth: float, capacity: float, cost: float) -> bool:
+        """
+        Learn from a reading taken at *at* (the middle of its round trip).
+
+        Args:
+            depth: Units in the queue.
+
+            capacity: Units it holds.
+
+            cost: Of a typical request.
+
+        Returns:
+            Whether more was in the queue than we can account for: others are
+            on the key.
+        """
+        others = False
+        if self.first_at is None:
+            self.first_at = at
+            self._anchor(at, depth)
+        else:
+            elapsed = max(at - self._anchor_at, 1e-6)
+            drained = self._anchor_depth + self._admitted - depth
+            if drained < -cost:
+                others = True
+                self._anchor(at, depth)
+            elif depth < cost:
+                self._censor(drained / elapsed, queued=self._anchor_depth + self._admitted > 0)
+                self._anchor(at, depth)
+            elif drained >= max(min(BLOCK_DEPARTURES * cost, capacity / 4), cost):
+                self._block(drained / elapsed)
+                self._anchor(at, depth)
+            elif self.rate is not None:
+                self.rate = min(self.rate, (drained + 2 * cost) / elapsed)
+        self.censored = self.censored + 1 if depth < cost else 0
+        self.last_at = at
+        self.depth = depth
+        self._admitted_since_read = 0.0
+        return others
+
+    def next_read(self, *, policy: Policy, cost: float, capacity: float) -> float:
+        """Return when depth will have fallen to the reorder point, by the middle of a read."""
+        assert self.first_at is not None
+        depth = self.depth + self._admitted_since_read
+        wait = policy.longest_wait
+        if self.rate is not None and self.rate > 0:
+            share = 1.0 if policy.full_drain else reorder_share(depth / max(cost, 1e-9))
+            wait = min(wait, share * depth / self.rate)
+        best = self.best_rate
+        if best:
+            wait = min(wait, 0.9 * capacity / best)
+        wait = min(wait, self.last_at - self.first_at)
+        return self.last_at + wait
+
+    def empties_at(self) -> float:
+        """Return when what is known to be queued will have left, by the estimate."""
+        if not self.rate:
+            return self.last_at
+        return self.last_at + (self.depth + self._admitted_since_read) / self.rate
+
+    @property
+    def best_rate(self) -> float | None:
+        """The 80th percentile of the exact blocks of late."""
+        if not self._best:
+            return None
+        return sorted(self._best)[int(0.8 * (len(self._best) - 1))]
+
+    def _anchor(self, at: float, depth: float) -> None:
+        self._anchor_at, self._anchor_depth, self._admitted = at, depth, 0.0
+
+    def _block(self, rate: float) -> None:
+        if self._provisional:
+            self._blocks.clear()
+            self._provisional = False
+        self._blocks.append(rate)
+        self._best.append(rate)
+        self.rate = max(self._blocks)
+
+    def _censor(self, rate: float, *, queued: bool) -> None:
+        """A lower bound only: believe at least twice what we believed."""
+        if not queued:
+            return  # nothing was there to drain: the reading says nothing at all
+        self.rate = max(2 * (self.rate or 0.0), rate)
+        self._provisional = True
+
+
+def reorder_share(requests: float) -> float:
+    """
+    Return how much of a queue of *requests* may drain before the next read.
+
+    Sampling noise of drain goes with the square root of what leaves, so only a
+    deep queue can safely be read late.
+    """
+    if requests <= 0:
+        return 0.5
+    return min(max(1.0 - 2.0 / sqrt(requests), 0.5), 0.9)
