@@ -1,0 +1,3 @@
+"""
+The service's words: the one place that knows its field names and headers.
+"""
