@@ -131,6 +131,13 @@ class IntakeWriter(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Appended:
+    """(none) -> pending. A request that joins a batch which exists: a service's, one at a time."""
+
+    record: Record
+
+
+@dataclass(frozen=True, slots=True)
 class Sent:
     """pending -> sent. The request is about to leave (again, if it was in doubt)."""
 
@@ -269,7 +276,9 @@ class Noted:
     data: Mapping[str, Json] = field(default_factory=dict)
 
 
-Entry: TypeAlias = Sent | Returned | Accepted | Rejected | CaptureEnded | Closed | GateMoved | Learnt | Noted
+Entry: TypeAlias = (
+    Appended | Sent | Returned | Accepted | Rejected | CaptureEnded | Closed | GateMoved | Learnt | Noted
+)
 
 
 # What the shell reads ------------------------------------------------------

@@ -1,0 +1,3 @@
+"""
+What a run tells the world: happenings, and their renderings.
+"""
