@@ -5,16 +5,17 @@ What can go wrong, by whose fault it is.
   command ends with exit code 2 and nothing has happened.
 - *Theirs, or a limit*: :class:`BatchStopped`. The batch ended early, its
   journal is whole, and the same command resumes it (exit code 3).
-- *This one request*: not an exception at all. A rejected request or a failed
-  capture is a line in the results.
+- *This one request*: a line in the results, no exception; only who waits for
+  this very request hears of it as :class:`RequestRejected`.
 
 A defect of pacer is none of these: it is any other exception (exit code 70).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 
 class PacerError(Exception):
@@ -41,7 +42,8 @@ class InputProblem:
     One thing that is wrong with one record of the input.
 
     Attributes:
-        line: 1-based line of the file; for a JSON array, the record's number.
+        line: 1-based line of the file on which the record begins; for requests in memory,
+            the record's number, from 1.
 
         field: Dotted path of the offending field (``regions.0.country``), or
             empty when the record as a whole is at fault.
@@ -100,6 +102,41 @@ class JournalLost(PacerError):
 
     Nothing more is sent once this is known; what was under way is in doubt and
     a resume sends it again under the same keys.
+    """
+
+
+class RequestRejected(PacerError):
+    """
+    The service refused this one request, for good; others go on.
+
+    Attributes:
+        request: Your id of it.
+
+        code: The service's code, such as ``VALIDATION_FAILED``, or one of pacer's.
+
+        message: The service's sentence.
+
+        details: What it said of single fields, as ``{"path", "message"}``.
+    """
+
+    def __init__(self, request: str, error: Mapping[str, Any]) -> None:
+        self.request = request
+        self.code = str(error.get("code", ""))
+        self.message = str(error.get("message", ""))
+        self.details: tuple[Mapping[str, str], ...] = tuple(error.get("details", ()))
+        super().__init__(f"The request {request!r} was rejected: {self.code}: {self.message}")
+
+
+class ServiceUnavailable(PacerError):
+    """The service gave no usable answer to this one call; nothing is lost, ask again later."""
+
+
+class OutputLost(PacerError):
+    """
+    The results could no longer be written in mid-run: a full disk, a pipe without a reader.
+
+    In contrast to :class:`JournalLost` nothing is in doubt: every capture is in
+    the journal, and a resume writes what is missing.
     """
 
 

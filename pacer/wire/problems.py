@@ -41,6 +41,9 @@ _WANTED = {
     "dict_type": "an object",
 }
 
+AS_OBJECT, AS_COUNTRY = "object", "country"
+"""The two ways to read a region, as pydantic names them in a fault's path; the first is not shown."""
+
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
@@ -82,7 +85,8 @@ def not_utf8(error: UnicodeDecodeError) -> str:
 
 def refusal(error: ValidationError) -> Refusal:
     """Return the refusal for what pydantic found wrong with a Python object."""
-    return Refusal(error.error_count(), lambda: _all(error))
+    found = _faults(error)
+    return Refusal(len(found), lambda: [_named(fault) for fault in found])
 
 
 def json_refusal(error: ValidationError, text: bytes, validate: Callable[[Any], object]) -> Refusal:
@@ -92,38 +96,47 @@ def json_refusal(error: ValidationError, text: bytes, validate: Callable[[Any], 
     Where that is JSON to Python but not to pydantic, the reason is a lone
     surrogate: *validate*, given what Python read, finds its field.
     """
-
-    def faults() -> list[tuple[str, str]]:
-        found = _all(error)
-        if error.errors(include_url=False)[0]["type"] != "json_invalid":
-            return found
-        try:
-            validate(json.loads(text.decode()))
-        except UnicodeDecodeError as bad:
-            return [("", not_utf8(bad))]
-        except ValidationError as second:
-            lone = [fault for fault in second.errors(include_url=False) if fault["type"] == "string_unicode"]
-            return [_fault(fault) for fault in lone[:1]] or found
-        except (ValueError, RecursionError):
-            pass  # no JSON to Python either
-        return found
-
-    return Refusal(error.error_count(), faults)
+    found = _faults(error)
+    if found[0]["type"] == "json_invalid":
+        return Refusal(1, lambda: [_why_invalid(text, validate) or _named(found[0])])
+    return Refusal(len(found), lambda: [_named(fault) for fault in found])
 
 
-def _all(error: ValidationError) -> list[tuple[str, str]]:
-    return [_fault(fault) for fault in error.errors(include_url=False)]
+def _why_invalid(text: bytes, validate: Callable[[Any], object]) -> tuple[str, str] | None:
+    """Return what is wrong with *text* if it is not its syntax, else None."""
+    try:
+        validate(json.loads(text.decode()))
+    except UnicodeDecodeError as error:
+        return "", not_utf8(error)
+    except ValidationError as error:
+        lone = (fault for fault in _faults(error) if fault["type"] == "string_unicode")
+        return next(map(_named, lone), None)
+    except (ValueError, RecursionError):
+        pass  # no JSON to Python either
+    return None
 
 
-def _fault(fault: Mapping[str, Any]) -> tuple[str, str]:
-    """Name one of pydantic's error details."""
+def _faults(error: ValidationError) -> list[Any]:
+    """Return pydantic's error details, without those about a region being read as what it is not."""
+    found = error.errors(include_url=False)
+    return [fault for fault in found if not _misread(fault)] or found
+
+
+def _misread(fault: Mapping[str, Any]) -> bool:
+    match fault["loc"], fault["type"]:
+        case ("regions", int(), str(reading)), kind:
+            as_object = reading == AS_OBJECT and kind == "model_type" and isinstance(fault["input"], str)
+            return as_object or (reading == AS_COUNTRY and kind == "string_type")
+    return False
+
+
+def _named(fault: Mapping[str, Any]) -> tuple[str, str]:
+    """Return ``(dotted field, reason)``."""
     path = fault["loc"]
-    return ".".join(_name(part) for part in path), _reason(fault, path)
-
-
-def _name(part: int | str) -> str:
-    """Return one part of a field's path as it can be printed."""
-    return str(part) if isinstance(part, int) else escaped(part)
+    if path[:1] == ("regions",) and path[2:3] == (AS_OBJECT,):
+        path = (*path[:2], *path[3:])
+    parts = (str(part) if isinstance(part, int) else escaped(part) for part in path)
+    return ".".join(parts), _reason(fault, path)
 
 
 def _reason(fault: Mapping[str, Any], path: tuple[int | str, ...]) -> str:
@@ -169,7 +182,7 @@ def _wanted(kind: str, path: tuple[int | str, ...]) -> str:
 
 def unknown_field(name: str, known: Sequence[str], what: str = "field") -> str:
     """Return why the field *name* is refused beside the *known* ones."""
-    if same := _SAME.get(name):
+    if (same := _SAME.get(name)) in known:
         return f"means the same as {same}; give one of them"
     lower = {field.lower(): field for field in known}
     near = get_close_matches(name[:40].lower(), lower, n=1)

@@ -11,6 +11,7 @@ is served is the service's to say.
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
+from functools import lru_cache
 from typing import Annotated, Any, TypeAlias, TypeVar
 
 from pydantic import (
@@ -24,11 +25,10 @@ from pydantic import (
     GetCoreSchemaHandler,
     StringConstraints,
     ValidationError,
-    model_validator,
 )
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema, to_json
 
-from pacer.wire.problems import Refusal, json_refusal, refusal, shown
+from pacer.wire.problems import AS_COUNTRY, AS_OBJECT, Refusal, json_refusal, refusal, shown
 
 CREDITS: Mapping[str, int | None] = {
     "chatgpt": 5,
@@ -53,6 +53,7 @@ LONGEST_QUERY = 10_000
 """Characters in a query, by the older documentation; the newer names no bound."""
 
 _Filled: TypeAlias = Annotated[str, Field(min_length=1)]
+_Country: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2}$", to_upper=True)]
 ItemT = TypeVar("ItemT", bound=Hashable)
 
 
@@ -75,12 +76,12 @@ def _id_as_text(value: object) -> object:
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
 
 
 class Region(_Strict):
     """
-    Where a capture is taken from; a bare ``"US"`` is read as ``Region(country="US")``.
+    Where a capture is taken from.
 
     Attributes:
         country: Two letters (ISO 3166-1 alpha-2), read in any case, kept in upper case.
@@ -90,14 +91,9 @@ class Region(_Strict):
         language: A hint such as ``de``.
     """
 
-    country: Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2}$", to_upper=True)]
+    country: _Country
     city: _Filled | None = None
     language: _Filled | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _bare_country(cls, value: object) -> object:
-        return {"country": value} if isinstance(value, str) else value
 
     def __str__(self) -> str:
         return "/".join(filter(None, (self.country, self.city, self.language)))
@@ -118,8 +114,13 @@ class Webhook(_Strict):
     secret: Annotated[str, Field(min_length=1, repr=False)]
 
 
+@lru_cache(maxsize=26 * 26)
+def _bare(country: str) -> Region:
+    return Region(country=country)
+
+
 def _us() -> list[Region]:
-    return [_US]
+    return [_bare("US")]
 
 
 def _distinct_or_us(regions: list[Region] | None) -> list[Region]:
@@ -131,11 +132,21 @@ def _distinct_or_us(regions: list[Region] | None) -> list[Region]:
 
 
 class _ReadRegions:
-    """Read a list of regions; null, as exports of tables write it, as if it had been left out."""
+    """
+    Read a list of regions, each an object or a country; null, as exports of tables write it, as omitted.
+
+    A union says why it was neither: :mod:`pacer.wire.problems` keeps the half that was meant.
+    """
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        region = handler.generate_schema(Region)
-        regions = core_schema.list_schema(region, min_length=1, max_length=MOST_REGIONS, strict=False)
+        country = core_schema.no_info_after_validator_function(_bare, handler.generate_schema(_Country))
+        either = core_schema.union_schema(
+            [(handler.generate_schema(Region), AS_OBJECT), (country, AS_COUNTRY)],
+            mode="left_to_right",
+            # What was read is always a Region: written as one, without asking which half it came from.
+            serialization=core_schema.simple_ser_schema("any"),
+        )
+        regions = core_schema.list_schema(either, min_length=1, max_length=MOST_REGIONS, strict=False)
         return core_schema.no_info_after_validator_function(
             _distinct_or_us, core_schema.nullable_schema(regions)
         )
@@ -158,7 +169,8 @@ class CaptureRequest(_Strict):
 
         surfaces: At least one, each once. Names unknown to pacer are passed on.
 
-        regions: 1 to 10, each once; US if omitted. Always sent.
+        regions: 1 to 10, each once; a bare ``"US"`` is read as
+            ``Region(country="US")``. US if omitted. Always sent.
 
         priority: 1 to 10, larger first within your account; sent only if given.
 
@@ -213,16 +225,16 @@ class CaptureRequest(_Strict):
 
     def unkeyed_body(self) -> bytes:
         """Return what is sent, but for the key: compact UTF-8 JSON, fields in a fixed order."""
-        return self.__pydantic_serializer__.to_json(self, exclude=_NOT_IN_BODY, exclude_none=True)
+        return _to_json(self, exclude=_NOT_IN_BODY, exclude_none=True)
 
     def body(self, key: str) -> bytes:
         """Return the bytes that are POSTed, with *key* as their ``idempotencyKey``."""
         return keyed(self.unkeyed_body(), key)
 
 
-_US = Region(country="US")
 _NOT_IN_BODY = {"id", "idempotency_key"}
-_validate_json = CaptureRequest.model_validate_json
+_validate_json = CaptureRequest.__pydantic_validator__.validate_json
+_to_json = CaptureRequest.__pydantic_serializer__.to_json
 
 
 def keyed(unkeyed_body: bytes, key: str) -> bytes:
@@ -233,9 +245,10 @@ def keyed(unkeyed_body: bytes, key: str) -> bytes:
 def read_json(text: bytes) -> CaptureRequest | Refusal:
     """Return the request that the JSON object *text* (UTF-8) describes, or why it is none."""
     try:
-        return _validate_json(text)
+        request: CaptureRequest = _validate_json(text)
     except ValidationError as error:
         return json_refusal(error, text, CaptureRequest.model_validate)
+    return request
 
 
 def read_mapping(record: Mapping[str, object]) -> CaptureRequest | Refusal:
