@@ -13,12 +13,12 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from pydantic import SecretBytes, SecretStr
 from yarl import URL
 
-from pacer import __version__
 from pacer.api.address import address
 from pacer.api.environment import proxy_for, tls_context
 from pacer.api.failures import FAILURES, BodyTooLarge, ConnectionLost, failure, lost_reply
 from pacer.clock import Clock, SystemClock
 from pacer.errors import UsageError
+from pacer.version import __version__
 from pacer.wire.parse import parse_job, parse_status, parse_submit
 from pacer.wire.replies import JobOutcome, Refused, Reply, StatusOutcome, SubmitOutcome, Unclear, Verdict
 from pacer.wire.text import printable

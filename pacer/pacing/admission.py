@@ -7,12 +7,17 @@ whose count fits the window and the connections. First in, first out.
 
 from __future__ import annotations
 
+from collections import deque
+
 from pacer.pacing.backlog import Backlog, Trouble
 from pacer.pacing.capacity import CapacitySnapshot, Ledger
 from pacer.pacing.cost import CostModel, Unit
 from pacer.pacing.decisions import GiveUp
 from pacer.pacing.events import Accepted, Conflicted, Item, Lost, SetAside, Throttled
 from pacer.pacing.policy import Policy
+
+FILL_WITHIN = 1.0
+"""Seconds in which a wave should be sent; the submissions in flight grow until it is."""
 
 
 class Admission:
@@ -36,16 +41,18 @@ class Admission:
         self.in_flight: dict[int, Item] = {}
         self.sent_at: dict[int, float] = {}
         self.accepted = 0
+        self.accepted_at = 0.0
         self.replayed = 0
         self.limit = float(min(policy.initial_concurrency, policy.concurrency))
         self.reactive = False
-        self.give_ups: list[GiveUp] = []
+        self.give_ups: deque[GiveUp] = deque()
         self._canary = False
         self._accepted_in_wave = 0
         self._oversized_alone: dict[int, bool] = {}  # index -> it was sent at depth 0
         self._refused_alone: dict[int, int] = {}
         self._oversized_since: float | None = None
         self._lowest_depth = 0
+        self.shut_since = 0.0  # when a capacity of 0 was first read
         self._asides = 0
         self._mean_cost = 1.0
 
@@ -54,9 +61,12 @@ class Admission:
     @property
     def reserve(self) -> float:
         """Units kept free for others and for our own uncertainty."""
-        capacity = self._capacity or 0
-        reserve = max(float(self._policy.reserve), self._policy.reserve_share * capacity)
-        return reserve + self.costs.margin
+        return self._asked_reserve + min(self.costs.margin, (self._capacity or 0) / 2)
+
+    @property
+    def _asked_reserve(self) -> float:
+        """Units the user wants kept free."""
+        return max(float(self._policy.reserve), self._policy.reserve_share * (self._capacity or 0))
 
     @property
     def headroom(self) -> float:
@@ -77,8 +87,9 @@ class Admission:
             if item is None or not self.fits(item, now=now):
                 break
             self.backlog.pop(now=now)
+            self._oversized_alone.pop(item.index, None)
             if self.is_oversized(item):
-                self._oversized_alone[item.index] = self._depth == 0
+                self._oversized_alone[item.index] = self._depth == 0 and not self.reactive
             self.in_flight[item.index] = item
             self.sent_at[item.index] = now
             self.ledger.sent(item.fan_out)
@@ -104,8 +115,14 @@ class Admission:
         return self.costs.cost(item.fan_out) <= self.headroom
 
     def is_oversized(self, item: Item) -> bool:
-        """Return whether *item* can never fit: it costs more than the whole queue."""
-        return self._capacity is not None and self.costs.cost(item.fan_out) > self._capacity - self.reserve
+        """Return whether *item* can never fit: it costs more than all of the queue that is ours."""
+        if self._capacity is None:
+            return False
+        return self.costs.cost(item.fan_out) > self._capacity - self._asked_reserve
+
+    def fits_at(self, item: Item) -> float:
+        """Return the depth at which *item* will fit."""
+        return max(0.0, (self._capacity or 0) - self.reserve - self.costs.cost(item.fan_out))
 
     def fits_without_reserve(self, item: Item) -> bool:
         """Return whether only what is kept free for others holds *item* back."""
@@ -120,16 +137,18 @@ class Admission:
         """At depth 0 with nothing unseen, or at the lowest depth seen once patience is over."""
         if self.in_flight or self.ledger.unseen(self.costs.unit) > 0 or self.ledger.snapshot is None:
             return False
-        if self._depth == 0:
+        if self._depth == 0 and self._capacity:
             return True
         since = self._oversized_since
         patient = since is not None and now - since >= self._policy.oversized_patience
-        return patient and self._depth <= self._lowest_depth
+        return patient and self._depth <= self._lowest_depth and self._depth < (self._capacity or 0)
 
     # What happened ------------------------------------------------------------------
 
     def snapshot(self, snapshot: CapacitySnapshot, *, at: float, asked_at: float, crowded: bool) -> None:
         """Take a new reading; *crowded* says that others compete for the room."""
+        if self._capacity != 0:
+            self.shut_since = at
         self.ledger.read(snapshot, asked_at=asked_at)
         self._canary = crowded
         self._accepted_in_wave = 0
@@ -150,9 +169,11 @@ class Admission:
         self._mean_cost += 0.1 * (self.costs.cost(item.fan_out) - self._mean_cost)
         self.backlog.ended(item.index)
         self._refused_alone.pop(item.index, None)
+        self._oversized_alone.pop(item.index, None)
         self._oversized_since = None
         self._asides = 0
         self.accepted += 1
+        self.accepted_at = event.at
         self.replayed += event.replayed
         self._accepted_in_wave += 1
         if self.reactive:
@@ -161,22 +182,22 @@ class Admission:
             self.limit = min(2 * self.limit, float(self._policy.initial_concurrency))
         return item
 
-    def on_throttled(self, event: Throttled, *, index: int, burst: bool, alone: bool) -> bool:
+    def on_throttled(self, event: Throttled, *, index: int, queue: bool, burst: bool, alone: bool) -> bool:
         """
-        A queue or rate 429: nothing was admitted; return whether the unit changed.
+        A 429: nothing was admitted; return whether the unit changed.
 
-        *alone*: nobody else is known on the key, and the queue is what refused.
+        *queue*: the queue is what refused. *alone*: nobody else is known on the key.
         """
         item = self._landed(index)
         self.ledger.refused(item.fan_out)
-        if self.reactive and burst:
+        if self.reactive and queue and burst:
             self.limit = max(1.0, self.limit / 2)
-        at_depth_0 = self._oversized_alone.pop(index, None)
-        if at_depth_0 is not None:
-            self._refuse_oversized(item, counts=at_depth_0 and bool(self._capacity))
+        at_depth_0 = self._oversized_alone.get(index)
+        if at_depth_0 is not None and queue:
+            self._refuse_oversized(item, counts=at_depth_0 and self._exceeds_capacity(item))
             return False
         self.backlog.put_back(item)
-        if not burst or self.reactive:
+        if not (queue and burst) or self.reactive:
             return False
         return self.costs.refused(alone=alone, cost=self.costs.cost(item.fan_out))
 
@@ -186,6 +207,15 @@ class Admission:
         self.ledger.refused(item.fan_out)
         self.backlog.ended(index)
         self._asides = 0
+
+    def on_dropped(self, index: int) -> None:
+        """Nobody wants it any more, and no copy of it can be with the service."""
+        if index in self.in_flight:
+            self.on_rejected(index)
+        elif any(given_up.index == index for given_up in self.give_ups):
+            self.give_ups = deque(given_up for given_up in self.give_ups if given_up.index != index)
+        else:
+            self.backlog.drop(index)
 
     def on_withdrawn(self, index: int) -> None:
         """It never left."""
@@ -238,6 +268,11 @@ class Admission:
         """One request goes first, then a ramp: after an outage, or a 429 that told nothing."""
         self.limit = 1.0
 
+    def grow(self, *, rtt: float) -> None:
+        """One more at a time with each acceptance, while filling the queue would take long as things are."""
+        if not self.reactive and self.headroom / max(self.mean_cost, 1.0) * rtt > FILL_WITHIN * self.limit:
+            self.limit = min(self.limit + 1.0, float(self._policy.concurrency))
+
     def starved(self, *, rate: float | None, rtt: float) -> None:
         """The queue ran empty: more connections, if those are what was short."""
         needed = 0.0 if rate is None else 2.0 * rate / max(self.mean_cost, 1.0) * rtt
@@ -257,9 +292,14 @@ class Admission:
         del self.sent_at[index]
         return self.in_flight.pop(index)
 
+    def _exceeds_capacity(self, item: Item) -> bool:
+        """Return whether *item* costs more than the queue holds; one that holds 0 proves nothing."""
+        return 0 < (self._capacity or 0) < self.costs.cost(item.fan_out)
+
     def _refuse_oversized(self, item: Item, *, counts: bool) -> None:
         refusals = self._refused_alone.get(item.index, 0) + counts
         self._refused_alone[item.index] = refusals
+        self._oversized_since = None  # be patient again: the same depth would refuse it again
         if refusals >= self._policy.oversized_refusals:
             self._give_up(
                 item,

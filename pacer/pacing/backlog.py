@@ -56,9 +56,10 @@ class Backlog:
         self._waiting: deque[Item] = deque()
         self._retries: list[tuple[float, int, Item]] = []  # heap of (due, index, item)
         self._troubles: dict[int, Trouble] = {}
+        self._dropped: set[int] = set()  # still in line, never at its head
 
     def __len__(self) -> int:
-        return len(self._waiting) + len(self._retries)
+        return len(self._waiting) + len(self._retries) - len(self._dropped)
 
     @property
     def waiting(self) -> int:
@@ -66,8 +67,23 @@ class Backlog:
         return len(self._waiting)
 
     def extend(self, items: tuple[Item, ...]) -> None:
-        """Append *items*."""
-        self._waiting.extend(items)
+        """Append *items*; one that was dropped and still stands in line has its old place again."""
+        for item in items:
+            if item.index in self._dropped:
+                self._dropped.discard(item.index)
+            else:
+                self._waiting.append(item)
+
+    def drop(self, index: int) -> None:
+        """Take out a request that stands in line, wherever it does; amortised O(1)."""
+        self._dropped.add(index)
+        self._skip_dropped()
+
+    def _skip_dropped(self) -> None:
+        while self._waiting and self._waiting[0].index in self._dropped:
+            self._dropped.discard(self._waiting.popleft().index)
+        while self._retries and self._retries[0][2].index in self._dropped:
+            self._dropped.discard(heapq.heappop(self._retries)[2].index)
 
     def put_back(self, item: Item) -> None:
         """Return a request of which nothing was admitted to the head of the line."""
@@ -82,8 +98,11 @@ class Backlog:
     def pop(self, *, now: float) -> Item:
         """Take the head out."""
         if self._retries and self._retries[0][0] <= now:
-            return heapq.heappop(self._retries)[2]
-        return self._waiting.popleft()
+            item = heapq.heappop(self._retries)[2]
+        else:
+            item = self._waiting.popleft()
+        self._skip_dropped()
+        return item
 
     def next_retry(self) -> float:
         """Return when the next resend is due; infinity if there is none."""

@@ -27,14 +27,21 @@ from pacer.pacing.decisions import GiveUp
 from pacer.pacing.events import CaptureRead, JobMissing, JobRead, ParentRead
 from pacer.pacing.policy import Policy
 
-MISS_STEP = 4.0
-"""Captures by which a read in vain widens the margin."""
+FIRST_MARGIN = 0.15
+"""The margin to begin with, as a share of what is in flight."""
 
-HIT_STEP = MISS_STEP * 0.02 / 0.98
-"""Captures by which a hit narrows it: in balance when one read in fifty is in vain."""
+MISS_STEP = 4.0
+MISS_SHARE = 0.015
+"""Captures, plus a share of what is in flight, by which a read in vain widens the margin."""
+
+HITS_A_MISS = 60.0
+"""Hits that narrow it as much as one miss widens it: about one read in sixty is in vain."""
 
 SUMMARY_FROM = 4
 """Stragglers of one request from which one read of the parent is the cheaper look."""
+
+STRAGGLER_SHARE = 0.35
+"""A capture read in vain is read again after so much more of its age: those that are slow are very slow."""
 
 SOJOURNS = 128
 """Captures remembered for how long captures take."""
@@ -58,6 +65,10 @@ class Job:
         late: Positions read in vain that wait to be read again, one by one.
 
         summary: Positions read in vain that wait for the parent's summary.
+
+        asked: A read of the parent is under way, or waits for its time.
+
+        missing_since: When a 404 first came for a child, or the parent (None).
     """
 
     index: int
@@ -70,7 +81,8 @@ class Job:
     summary: set[int] = field(default_factory=set)
     misses: int = 0
     losses: int = 0
-    missing_since: float | None = None
+    asked: bool = False
+    missing_since: dict[int | None, float] = field(default_factory=dict)
 
     @property
     def unended(self) -> int:
@@ -88,6 +100,8 @@ class Collection:
         in_flight: Job reads without a reply.
 
         wasted: Reads that found nothing.
+
+        abandoned: Captures given up that the service may still hold in flight.
     """
 
     def __init__(self, policy: Policy) -> None:
@@ -101,15 +115,19 @@ class Collection:
         self._recent_count = 0
         self._allowed = 0.0
         self._scouts = 1.0
-        self._scouted: set[JobRead] = set()
+        self._counted: set[JobRead] = set()  # in flight, on the word of a count
+        self._scouted: set[JobRead] = set()  # in flight, ahead of any word
         self._scout_at = float("-inf")
         self._sojourns: deque[float] = deque(maxlen=SOJOURNS)
+        self._learnt = 0
         self._usual = FIRST_SOJOURN
         self._trusted = False
         self.margin = MISS_STEP
+        self._step = 0.0  # by which a miss widens the margin; 0 before a first reading
         self.unended = 0
         self.in_flight = 0
         self.wasted = 0
+        self.abandoned = 0
         self.give_ups: deque[GiveUp] = deque()
 
     # What happened ----------------------------------------------------------------
@@ -132,6 +150,7 @@ class Collection:
             self._fresh.extend(JobRead(index, n) for n in range(children) if n not in ended)
         else:
             self._fresh.append(JobRead(index, None))
+            job.asked = True
         self.unended += job.unended
         self._recent.append((at, job.unended))
         self._recent_count += job.unended
@@ -156,6 +175,9 @@ class Collection:
             self._allowed = known
             self._all_due(at, before=asked_at)
             return
+        if not self._step:
+            self.margin = max(MISS_STEP, FIRST_MARGIN * inflight)
+        self._step = MISS_STEP + MISS_SHARE * inflight
         # Reads in flight are of captures that count as unended until they are back.
         ended = known - inflight - self.in_flight
         self._allowed = max(0.0, ended - self.margin)
@@ -164,21 +186,24 @@ class Collection:
 
     def read(self, event: CaptureRead) -> None:
         """Take the outcome of reading a child."""
+        counted = JobRead(event.index, event.child) in self._counted
         scouted = self._back(JobRead(event.index, event.child))
         job = self._jobs.get(event.index)
         if job is None or event.child in job.ended:
             return
+        job.missing_since.pop(event.child, None)
         if event.terminal:
             age = event.asked_at - job.accepted_at
             self._learn(age if event.sojourn is None else event.sojourn)
-            self.margin = max(0.0, self.margin - HIT_STEP)
+            if counted:
+                self.margin = max(0.0, self.margin - self._step / HITS_A_MISS)
             if scouted:
                 self._scouts = min(2 * self._scouts, float(self._policy.concurrency))
             self._end(job, event.child)
             return
         self.wasted += 1
-        if job.misses == 0:
-            self.margin += MISS_STEP
+        if counted:
+            self.margin += self._step
         if scouted:
             self._scouts = max(1.0, self._scouts / 4)
             self._usual *= 1.1
@@ -192,6 +217,7 @@ class Collection:
         job = self._jobs.get(event.index)
         if job is None:
             return
+        job.missing_since.pop(None, None)
         if not job.children and event.children:
             self.unended += event.children - job.expected
             job.children = event.children
@@ -223,6 +249,8 @@ class Collection:
         """A read was refused by a gate: nothing was learnt, it is due as before."""
         self._back(read)
         self._certain.appendleft(read)
+        if read.child is None and read.index in self._jobs:
+            self._jobs[read.index].asked = True
 
     def missing(self, event: JobMissing) -> None:
         """404: the service may be late in knowing the job, or has forgotten it."""
@@ -230,10 +258,9 @@ class Collection:
         job = self._jobs.get(event.call.index)
         if job is None:
             return
-        if job.missing_since is None:
-            job.missing_since = event.at
+        since = job.missing_since.setdefault(event.call.child, event.at)
         job.misses += 1
-        if event.at - job.missing_since >= self._policy.not_found_grace:
+        if event.at - since >= self._policy.not_found_grace:
             self._give_up(job, event.call.child, "JOB_NOT_FOUND", "the service no longer knows this job")
         else:
             self._push(event.at + 2.0 ** min(job.misses, 4), event.call)
@@ -254,8 +281,10 @@ class Collection:
     def next_at(self) -> float:
         """Return when the next read falls due by time alone; infinity if none will."""
         at = self._late[0][0] if self._late else float("inf")
-        if self._fresh and len(self._scouted) < self._scouts:
-            at = min(at, self._scout_due())
+        if self._fresh:
+            at = min(at, self._times_out_at())
+            if len(self._scouted) < self._scouts:
+                at = min(at, self._scout_due())
         return at
 
     def oldest_at(self) -> float:
@@ -266,9 +295,7 @@ class Collection:
     def ready(self, *, now: float) -> bool:
         """Return whether anything is due now."""
         self._drop_ended()
-        return bool(
-            self._certain or (self._fresh and self._allowed >= 1) or (self._late and self._late[0][0] <= now)
-        ) or (bool(self._fresh) and len(self._scouted) < self._scouts and now >= self._scout_due())
+        return bool(self._certain or self._fresh_due(now)) or self.next_at() <= now
 
     @property
     def probably_ended(self) -> float:
@@ -281,25 +308,30 @@ class Collection:
         self._drop_ended()
         if self._certain:
             return self._certain.popleft()
-        if self._fresh and self._allowed >= 1:
-            self._allowed -= 1
-            return self._fresh.popleft()
+        if self._fresh_due(now):
+            self._allowed = max(0.0, self._allowed - 1)
+            read = self._fresh.popleft()
+            self._counted.add(read)
+            return read
         if self._late and self._late[0][0] <= now:
-            return self._summary_or(heapq.heappop(self._late)[2])
+            return self._summary_or(heapq.heappop(self._late)[2]) or self._next(now)
         if self._fresh and len(self._scouted) < self._scouts and now >= self._scout_due():
             read = self._fresh.popleft()
             self._scouted.add(read)
             return read
         return None
 
-    def _summary_or(self, read: JobRead) -> JobRead:
-        """Read the parent instead, where a request has several stragglers."""
+    def _summary_or(self, read: JobRead) -> JobRead | None:
+        """Read the parent instead, where a request has several stragglers; None if that is on its way."""
         job = self._jobs[read.index]
         if read.child is None:
             return read
         if len(job.late) >= SUMMARY_FROM:
             job.summary |= job.late
             job.late.clear()
+            if job.asked:
+                return None
+            job.asked = True
             return JobRead(read.index, None)
         job.late.discard(read.child)
         return read
@@ -307,9 +339,20 @@ class Collection:
     def _back(self, read: JobRead) -> bool:
         """Count a reply; return whether that read was a scout."""
         self.in_flight -= 1
+        if read.child is None and read.index in self._jobs:
+            self._jobs[read.index].asked = False
         scouted = read in self._scouted
         self._scouted.discard(read)
+        self._counted.discard(read)
         return scouted
+
+    def _fresh_due(self, now: float) -> bool:
+        """Return whether the oldest fresh capture is due by count, or because its time is over."""
+        return bool(self._fresh) and (self._allowed >= 1 or now >= self._times_out_at())
+
+    def _times_out_at(self) -> float:
+        """When the oldest fresh capture is given up unless a last read finds it ended."""
+        return self._jobs[self._fresh[0].index].accepted_at + self._policy.capture_timeout
 
     def _scout_due(self) -> float:
         """When the oldest fresh capture is older than captures usually get."""
@@ -322,7 +365,9 @@ class Collection:
             while queue and self._is_over(queue[0]):
                 queue.popleft()
         while self._late and self._is_over(self._late[0][2], late=True):
-            heapq.heappop(self._late)
+            read = heapq.heappop(self._late)[2]
+            if read.child is None and read.index in self._jobs:
+                self._jobs[read.index].asked = False
 
     def _is_over(self, read: JobRead, *, late: bool = False) -> bool:
         job = self._jobs.get(read.index)
@@ -337,20 +382,18 @@ class Collection:
         """Read it again after a pause that doubles, or end it when its time is over."""
         age = at - job.accepted_at
         if age >= self._policy.capture_timeout:
-            over: list[int | None] = [child]
-            if child is None and job.children:
-                over = [*sorted(job.summary)]
-            for n in over:
-                self._give_up(job, n, "NO_RESULT", f"not ended {age:,.0f} s after its admission")
+            self._give_up(job, child, "NO_RESULT", f"not ended {age:,.0f} s after its admission")
             return
         job.misses += 1
-        pause = max(1.0, 0.2 * max(self._usual, age)) * 1.5 ** min(job.misses - 1, 8)
+        pause = max(1.0, STRAGGLER_SHARE * max(self._usual, age)) * 1.5 ** min(job.misses - 1, 8)
         due = min(at + min(pause, 60.0), job.accepted_at + self._policy.capture_timeout)
         self._push(max(due, at + 1.0), JobRead(job.index, child))
 
     def _push(self, due: float, read: JobRead) -> None:
         job = self._jobs[read.index]
-        if read.child is not None:
+        if read.child is None:
+            job.asked = True
+        else:
             job.late.add(read.child)
         self._pushed += 1
         heapq.heappush(self._late, (due, self._pushed, read))
@@ -376,7 +419,8 @@ class Collection:
 
     def _learn(self, sojourn: float) -> None:
         self._sojourns.append(max(0.0, sojourn))
-        if len(self._sojourns) % 8 == 1:
+        self._learnt += 1
+        if self._learnt % 8 == 1:
             self._usual = max(0.5, sorted(self._sojourns)[int(0.95 * (len(self._sojourns) - 1))])
 
     def _end(self, job: Job, child: int) -> None:
@@ -388,7 +432,13 @@ class Collection:
             del self._jobs[job.index]
 
     def _give_up(self, job: Job, child: int | None, code: str, reason: str) -> None:
+        """End one capture by name, or all that a parent's read was to tell of."""
+        if child is None and job.children:
+            for n in sorted(job.summary):
+                self._give_up(job, n, code, reason)
+            return
         self.give_ups.append(GiveUp(job.index, child, code, reason))
+        self.abandoned += job.unended if child is None else 1
         if child is None:
             self.unended -= job.unended
             del self._jobs[job.index]

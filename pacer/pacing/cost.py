@@ -11,8 +11,9 @@ make up depth hold a certain number of children, and the rest of ``inflight`` is
 what the service runs at once. While the queue is not empty every worker is busy,
 so under the true reading that remainder stands still from one snapshot to the
 next, whatever the depth; under a wrong one it moves with the depth. A unit is
-accepted when its remainder has stood still, to within the fan-out of a request,
-over depths that would have moved every costlier one visibly.
+accepted when its remainder has stood still over depths that moved every costlier
+one. Counted in children or in both the remainder is exact; counted in parents it
+is known to within the fan-out of the one request that has begun to run.
 """
 
 from __future__ import annotations
@@ -40,8 +41,11 @@ class Unit(Enum):
 READINGS_NEEDED = 4
 """Saturated readings before a unit is accepted: PACING.md rejects one on three misses."""
 
-CONTRAST = 3.0
-"""How many tolerances a costlier unit's remainder must have moved to be ruled out."""
+EXACT = 0.5
+"""Captures by which a remainder that stands still may move: less than one."""
+
+RUNNING_SEEN = 8
+"""Readings in a row without a remainder from which depth is known to include what runs."""
 
 
 @dataclass(slots=True)
@@ -81,6 +85,7 @@ class CostModel:
         self._distrusted: set[Unit] = set()
         self._recent: deque[int] = deque(maxlen=20_000)  # fan-outs, oldest first
         self._largest = 1
+        self._without_remainder = 0
         self._start_over()
 
     def recall(self, unit: str) -> None:
@@ -110,7 +115,10 @@ class CostModel:
             undisturbed: Nobody else is known on the key, and nothing of ours was
                 in flight or accepted after the reading was asked for.
         """
-        if self.known or inflight is None or not undisturbed or depth <= 0:
+        if inflight is None or not undisturbed or depth <= 0:
+            return False
+        self._look_for_running(depth, inflight)
+        if self.known:
             return False
         for unit in Unit:
             queued = self._children_in(depth, unit)
@@ -146,28 +154,45 @@ class CostModel:
 
     # ----------------------------------------------------------------------------
 
+    @property
+    def includes_running(self) -> bool:
+        """Whether depth counts what runs as well: it is then released at the end, not at the start."""
+        return self._without_remainder >= RUNNING_SEEN
+
+    def _look_for_running(self, depth: int, inflight: int) -> None:
+        queued = self._children_in(depth, self.unit)
+        least = 0.0 if self.unit is Unit.PARENTS else 1.0
+        if queued is not None and inflight - queued <= least:
+            self._without_remainder += 1
+        else:
+            self._without_remainder = 0
+
     def _start_over(self) -> None:
         self._remainders = {unit: _Remainder() for unit in Unit}
         self._readings = 0
 
     def _step_down(self) -> bool:
         """Accept the costliest unit that stood still, if every costlier one moved."""
-        tolerance = 1.0 if self._largest == 1 else float(self._largest)
         for unit in (Unit.BOTH, Unit.CHILDREN, Unit.PARENTS):
             moved = self._remainders[unit].moved
+            tolerance = self._tolerance(unit)
             if moved <= tolerance and unit not in self._distrusted:
-                self.known = unit is not Unit.BOTH or self._others_moved(tolerance)
+                self.known = unit is not Unit.BOTH or self._others_moved()
                 changed = self.unit is not unit
                 self.unit = unit
                 return changed
-            if moved < CONTRAST * tolerance:
+            if moved < 2 * tolerance:
                 return False  # not ruled out yet; more depth, or more readings, will tell
         self._start_over()  # nothing stood still: the service itself changed
         return False
 
-    def _others_moved(self, tolerance: float) -> bool:
+    def _tolerance(self, unit: Unit) -> float:
+        return float(self._largest) if unit is Unit.PARENTS and self._largest > 1 else EXACT
+
+    def _others_moved(self) -> bool:
         return all(
-            self._remainders[unit].moved >= CONTRAST * tolerance for unit in (Unit.CHILDREN, Unit.PARENTS)
+            self._remainders[unit].moved >= 2 * self._tolerance(unit)
+            for unit in (Unit.CHILDREN, Unit.PARENTS)
         )
 
     def _children_in(self, depth: int, unit: Unit) -> float | None:

@@ -29,6 +29,25 @@ BLOCK_DEPARTURES = 4
 """Requests that must have left for a block to be exact: fewer say nothing (PACING.md pitfall 4)."""
 
 
+FEW = 3
+"""Departures below which their moment cannot be predicted at all: look early."""
+
+
+GROWTH = 2.0
+"""Factor by which a censored reading raises the estimate."""
+
+GROWTH_TO_EMPTY = 1.1
+"""The same where the queue was meant to run empty: half of such readings come late by design."""
+
+
+RAN_DRY = 3
+"""Censored readings in a row after which nothing seen before bounds the next wait."""
+
+TOP_UP = 0.04
+"""Share of the queue that may be missing where depth includes what runs. Half of it is what the
+workers idle, its inverse the reads for each filling: neither can be had for less of the other."""
+
+
 class Drain:
     """
     The estimate of drain, in units a second, from successive readings.
@@ -67,7 +86,7 @@ class Drain:
         self._blocks.clear()
         self._best.clear()
 
-    def read(self, *, at: float, depth: float, capacity: float, cost: float) -> bool:
+    def read(self, *, at: float, depth: float, capacity: float, cost: float, to_empty: bool = False) -> bool:
         """
         Learn from a reading taken at *at* (the middle of its round trip).
 
@@ -77,6 +96,8 @@ class Drain:
             capacity: Units it holds.
 
             cost: Of a typical request.
+
+            to_empty: The queue was meant to run empty, because the next request fits no sooner.
 
         Returns:
             Whether more was in the queue than we can account for: others are
@@ -92,39 +113,68 @@ class Drain:
             if drained < -cost:
                 others = True
                 self._anchor(at, depth)
-            elif depth < cost:
-                self._censor(drained / elapsed, queued=self._anchor_depth + self._admitted > 0)
+            elif depth < 1:
+                if self._anchor_depth + self._admitted > 0:  # else there was nothing to drain
+                    self._censor(drained / elapsed, growth=GROWTH_TO_EMPTY if to_empty else GROWTH)
                 self._anchor(at, depth)
-            elif drained >= max(min(BLOCK_DEPARTURES * cost, capacity / 4), cost):
+            elif drained >= max(1.0, min(BLOCK_DEPARTURES * cost, capacity / 4)):
                 self._block(drained / elapsed)
                 self._anchor(at, depth)
             elif self.rate is not None:
                 self.rate = min(self.rate, (drained + 2 * cost) / elapsed)
-        self.censored = self.censored + 1 if depth < cost else 0
+        self.censored = self.censored + 1 if depth < 1 else 0
+        if self.censored >= RAN_DRY:
+            self.first_at = at  # idle workers will swallow part of the next wave at once
         self.last_at = at
         self.depth = depth
         self._admitted_since_read = 0.0
         return others
 
-    def next_read(self, *, policy: Policy, cost: float, capacity: float) -> float:
-        """Return when depth will have fallen to the reorder point, by the middle of a read."""
+    def next_read(
+        self,
+        *,
+        policy: Policy,
+        cost: float,
+        capacity: float,
+        fits_at: float,
+        lead: float,
+        full_drain: bool,
+        top_up: bool,
+    ) -> float:
+        """
+        Return when to ask for the next reading.
+
+        That is when depth is predicted to fall to the reorder point, *lead* seconds ahead; but not
+        before the next request can fit, which is at a depth of *fits_at*. With *top_up* every unit
+        that is missing may be an idle worker: look as soon as a few are.
+        """
         assert self.first_at is not None
         depth = self.depth + self._admitted_since_read
-        wait = policy.longest_wait
-        if self.rate is not None and self.rate > 0:
-            share = 1.0 if policy.full_drain else reorder_share(depth / max(cost, 1e-9))
-            wait = min(wait, share * depth / self.rate)
+        wait = longest = min(policy.longest_wait, self.last_at - self.first_at)
         best = self.best_rate
-        if best:
-            wait = min(wait, 0.9 * capacity / best)
-        wait = min(wait, self.last_at - self.first_at)
-        return self.last_at + wait
+        if best and not full_drain:
+            longest = min(longest, 0.9 * max(capacity, depth) / best)
+        if self.rate:
+            share = 1.0 if full_drain else TOP_UP if top_up else reorder_share(depth / max(cost, 1e-9))
+            drop = depth - fits_at
+            to_fit = (drop if drop >= FEW else drop / 2) / self._mean_rate(self.rate)
+            wait = max(share * depth / self.rate - lead, to_fit)
+        return self.last_at + min(wait, longest)
+
+    def _mean_rate(self, rate: float) -> float:
+        """Return the mean of the last blocks: the fastest of them would look too early."""
+        return rate if self._provisional or not self._blocks else sum(self._blocks) / len(self._blocks)
 
     def empties_at(self) -> float:
         """Return when what is known to be queued will have left, by the estimate."""
         if not self.rate:
             return self.last_at
         return self.last_at + (self.depth + self._admitted_since_read) / self.rate
+
+    def empties_soonest(self) -> float:
+        """Return the same by the best drain of late: a lull is no reason to oversleep the end."""
+        rate = max(self.rate or 0.0, self.best_rate or 0.0)
+        return self.last_at if not rate else self.last_at + (self.depth + self._admitted_since_read) / rate
 
     @property
     def best_rate(self) -> float | None:
@@ -144,11 +194,9 @@ class Drain:
         self._best.append(rate)
         self.rate = max(self._blocks)
 
-    def _censor(self, rate: float, *, queued: bool) -> None:
-        """A lower bound only: believe at least twice what we believed."""
-        if not queued:
-            return  # nothing was there to drain: the reading says nothing at all
-        self.rate = max(2 * (self.rate or 0.0), rate)
+    def _censor(self, rate: float, *, growth: float) -> None:
+        """A lower bound only: believe more than we believed."""
+        self.rate = max(growth * (self.rate or 0.0), rate)
         self._provisional = True
 
 

@@ -160,6 +160,22 @@ class Withdrawn:
 
 
 @dataclass(frozen=True, slots=True)
+class Dropped:
+    """A request leaves the backlog, or was about to leave for the service: its caller gave it up."""
+
+    at: float
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unasked:
+    """A read that was decided never left, as with :class:`Withdrawn`."""
+
+    at: float
+    call: StatusRead | JobRead
+
+
+@dataclass(frozen=True, slots=True)
 class Throttled:
     """
     A 429.
@@ -296,6 +312,8 @@ Event: TypeAlias = (
     | Conflicted
     | SetAside
     | Withdrawn
+    | Dropped
+    | Unasked
     | Throttled
     | Lost
     | SnapshotTaken

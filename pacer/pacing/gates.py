@@ -58,7 +58,7 @@ class Gate:
         self, *, at: float, sent_at: float, retry_after: float | None, jitter: float, policy: Policy
     ) -> bool:
         """Extend the deadline by one 429; return whether it began a new burst."""
-        burst = sent_at >= self.closed_at
+        burst = sent_at > self.closed_at  # what leaves at that very moment was on its way
         if burst:
             self.closed_at = at
             self.bursts += 1
@@ -78,7 +78,7 @@ class Gate:
 
     def progressed(self, *, sent_at: float) -> None:
         """Note that a request sent at *sent_at* passed: bursts before it are history."""
-        if sent_at >= self.closed_at:
+        if sent_at > self.closed_at:
             self.bursts = 0
             self.since = None
 

@@ -98,6 +98,12 @@ class Health:
         """Whether the service as a whole does not answer."""
         return self.service.since is not None
 
+    @property
+    def out_since(self) -> float | None:
+        """Since when the service, or one kind of call that the batch cannot do without, fails."""
+        breakers = (self.service, self.kinds[Kind.SUBMIT], self.kinds[Kind.JOB])
+        return min((b.since for b in breakers if b.since is not None), default=None)
+
     def allows(self, kind: Kind, *, now: float, in_flight: int) -> bool:
         """Return whether a call of *kind* may leave; *in_flight* counts its own kind."""
         breaker = self.kinds[kind]

@@ -44,7 +44,13 @@ class Reading:
         self._own_share = 1.0
         self._tau = policy.contention_first
         self._admitted_since = False
+        self._submissions = 0
         self._capacity = 1.0
+
+    @property
+    def per_submission(self) -> float:
+        """Status reads for each submission so far: what reading adds to the use of the window."""
+        return self.count / max(self._submissions, 1)
 
     def timed(self, *, sent_at: float, at: float) -> None:
         """Learn the round trip from any call: smoothed as TCP does (RFC 6298)."""
@@ -62,6 +68,7 @@ class Reading:
         """A request was accepted."""
         self.drain.admitted(cost)
         self._admitted_since = True
+        self._submissions += 1
         self._own_at_ask += children
 
     def failed(self, *, at: float) -> None:
@@ -87,7 +94,13 @@ class Reading:
         self.needed = False
         self._capacity = max(float(snapshot.capacity), 1.0)
         middle = (self.asked_at + at) / 2
-        others = self.drain.read(at=middle, depth=snapshot.depth, capacity=snapshot.capacity, cost=cost)
+        others = self.drain.read(
+            at=middle,
+            depth=snapshot.depth,
+            capacity=snapshot.capacity,
+            cost=cost,
+            to_empty=cost > snapshot.capacity,
+        )
         if tally and snapshot.inflight:
             self._own_share = min(1.0, self._own_at_ask / snapshot.inflight)
             others = others or snapshot.inflight > self._own_at_ask
@@ -117,16 +130,34 @@ class Reading:
         """Return whether others hold so much that the freed room is gone when predicted."""
         return self.others(now=now) and self._own_share < QUEUE_IS_OURS
 
-    def due_at(self, *, now: float, cost: float, oversized: bool) -> float:
-        """Return when the next read is due, for a backlog whose head does not fit."""
+    def due_at(
+        self, *, now: float, cost: float, fits_at: float, dear: bool = False, top_up: bool = False
+    ) -> float:
+        """
+        Return when the next read is due, for a backlog whose head does not fit.
+
+        Args:
+            cost: Of a typical request, in units.
+
+            fits_at: The depth at which the head will fit.
+
+            dear: The request-rate window holds less than the queue could take, so that a read
+                costs a submission: it comes when the whole queue can be filled on its word.
+
+            top_up: Depth includes what runs.
+        """
         if self.needed or self.drain.first_at is None:
             return self.soonest()
-        if oversized:
-            wait = 0.9 * max(0.0, self.drain.empties_at() - self.drain.last_at)
-            due = self.drain.last_at + min(max(wait, self.rtt), self._policy.longest_wait)
-        else:
-            due = self.drain.next_read(policy=self._policy, cost=cost, capacity=self._capacity)
-            due -= self._policy.lead * self.rtt
+        full_drain = dear or self._policy.full_drain
+        due = self.drain.next_read(
+            policy=self._policy,
+            cost=cost,
+            capacity=self._capacity,
+            fits_at=fits_at,
+            lead=0.0 if full_drain else self._policy.lead * self.rtt,
+            full_drain=full_drain,
+            top_up=top_up,
+        )
         if self.crowded(now=now):
             due = min(due, self.drain.last_at + self._tau)
         return max(due, self.soonest())
@@ -135,7 +166,7 @@ class Reading:
         """Return the earliest moment a further read makes sense."""
         if self._admitted_since and self.failures == 0:
             return self.replied_at
-        pause = max(self.rtt, self._policy.shortest_wait)
+        pause = min(max(self.rtt, self._policy.shortest_wait), self._policy.longest_wait)
         if self.failures:
             pause = max(pause, min(2.0 ** min(self.failures - 1, 5), self._policy.longest_wait))
         return self.replied_at + pause

@@ -88,6 +88,8 @@ class Service:
         if self._past is not None:
             self._past.add(endpoints.snapshot_of(model), now=now)
         if (outage := self._outage()) is not None:
+            if endpoint == "submit":
+                entry.key = key_of(parsed(call.body))
             return self._answered(entry, outage, fault="outage")
         fault = self._plan.pick(endpoint, call, now=now)
         answer = instead_of_work(fault, call, wall=model.wall) if fault else None

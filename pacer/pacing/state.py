@@ -1,0 +1,111 @@
+"""
+What the controller knows: its parts side by side, and the few changes that concern several of them.
+"""
+
+from __future__ import annotations
+
+from pacer.pacing.account import Account
+from pacer.pacing.admission import Admission
+from pacer.pacing.collection import Collection
+from pacer.pacing.decisions import Stop
+from pacer.pacing.events import Memory
+from pacer.pacing.gates import Gate, Lane
+from pacer.pacing.health import Health
+from pacer.pacing.policy import Policy
+from pacer.pacing.reading import Reading
+from pacer.pacing.window import Window
+
+
+class State:
+    """
+    Everything known in one invocation.
+
+    Attributes:
+        started_at: When the invocation began.
+
+        busy_since: When there was last something to do after there had been nothing.
+
+        waves, bursts: Waves sent; bursts of 429s met.
+
+        throttled: 429s by lane.
+
+        stopped: Why the next decision is to stop, if it is.
+
+        progress_at: When something was last accepted, rejected or found ended.
+
+        status_missing: There is no status endpoint.
+
+        read_wanted: Somebody has asked for a snapshot.
+
+        wave_open: The last submission belongs to a wave that may go on.
+
+        probed_by_read: The last probe of an outage was a status read.
+
+        starved_by_unit: The unknown unit has kept the queue empty.
+    """
+
+    def __init__(self, policy: Policy, *, now: float) -> None:
+        self.policy = policy
+        self.started_at = now
+        self.busy_since = now
+        self.admission = Admission(policy)
+        self.reading = Reading(policy)
+        self.collection = Collection(policy)
+        self.window = Window()
+        self.health = Health(policy)
+        self.gates = {lane: Gate() for lane in Lane}
+        self.account = Account()
+        self.waves = 0
+        self.bursts = 0
+        self.throttled: dict[str, int] = {}
+        self.stopped: Stop | None = None
+        self.progress_at = now
+        self.status_missing = False
+        self.probed_by_read = False
+        self.read_wanted = False
+        self.wave_open = False
+        self.starved_by_unit = False
+
+    def recall(self, memory: Memory, *, now: float) -> None:
+        """Take over what an earlier invocation left."""
+        for lane, until in memory.gates.items():
+            self.gates[lane].until = until
+        if memory.unit is not None:
+            self.admission.costs.recall(memory.unit)
+        if memory.window:
+            window = memory.window
+            self.window.recall(
+                limit=int(window["limit"]), length=window["length"], resets_at=window["resets_at"], now=now
+            )
+
+    @property
+    def calls_in_flight(self) -> int:
+        """Calls of any kind without a reply."""
+        return len(self.admission.in_flight) + self.collection.in_flight + self.reading.in_flight
+
+    @property
+    def idle(self) -> bool:
+        """Nothing to send, nothing to wait for."""
+        return not (self.calls_in_flight or len(self.admission.backlog) or self.collection.unended)
+
+    def begins(self, *, at: float) -> None:
+        """There is something to do: idle hours before are neither a stall nor a dead host."""
+        if self.idle:
+            self.busy_since = self.progress_at = at
+
+    def stop(self, code: str, reason: str) -> None:
+        """Make the next decision a :class:`Stop`; the first reason stands."""
+        if self.stopped is None:
+            self.stopped = Stop(code, reason)
+
+    def go_reactive(self) -> None:
+        """There is no usable snapshot: feel the way."""
+        if not self.admission.reactive:
+            self.admission.reactive = True
+            self.admission.start_alone()
+
+    def after_outage(self) -> None:
+        """Nothing from before can be trusted: read first, and start with one."""
+        self.reading.needed = True
+        self.reading.drain.forget()
+        self.admission.start_alone()

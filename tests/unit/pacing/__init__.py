@@ -1,0 +1,1 @@
+"""Tests of the pacing core: literal times, no loop, no clock."""
