@@ -31,12 +31,15 @@ class Address:
         submit: ``POST`` goes here. The mode is always named: without it the
             newer service runs a search of one surface synchronously.
 
+        capture: ``POST`` goes here for a capture that is waited for.
+
         status: ``GET`` the capacity snapshot here.
     """
 
     base: str
     host: str
     submit: URL
+    capture: URL
     status: URL
 
     def job(self, job_id: str) -> URL | None:
@@ -90,6 +93,7 @@ def address(base_url: str, *, allow_http: bool) -> Address:
         base=base,
         host=host,
         submit=URL(f"{base}/v1/search?mode=async", encoded=True),
+        capture=URL(f"{base}/v1/search?mode=sync", encoded=True),
         status=URL(f"{base}/v1/async/status", encoded=True),
     )
 

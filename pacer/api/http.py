@@ -42,6 +42,16 @@ TIMEOUT = aiohttp.ClientTimeout(
     total=TOTAL_TIMEOUT, connect=ESTABLISH_TIMEOUT, sock_connect=CONNECT_TIMEOUT, sock_read=READ_TIMEOUT
 )
 
+CAPTURE_TIMEOUT = 180.0
+"""
+Seconds for a sync capture, silent but for its end. The service's own bound is not documented;
+captures take tens of seconds, and what is given up here is collected by polling.
+"""
+
+WAITING = aiohttp.ClientTimeout(
+    total=CAPTURE_TIMEOUT, connect=ESTABLISH_TIMEOUT, sock_connect=CONNECT_TIMEOUT, sock_read=None
+)
+
 KEEP_ALIVE = 15.0
 """
 Seconds an idle connection is kept, less than most servers keep it: a request
@@ -159,6 +169,13 @@ class AiohttpSearchApi:
             return Reply(answer)
         return parse_submit(answer.status, answer.headers, answer.body, now=self._clock.wall())
 
+    async def capture(self, body: bytes) -> Reply[SubmitOutcome]:
+        """``POST /v1/search?mode=sync`` with exactly these bytes."""
+        answer = await self._exchange("POST", self._address.capture, body, patience=WAITING)
+        if not isinstance(answer, _Answer):
+            return Reply(answer)
+        return parse_submit(answer.status, answer.headers, answer.body, now=self._clock.wall())
+
     async def status(self) -> Reply[StatusOutcome]:
         """``GET /v1/async/status``."""
         answer = await self._exchange("GET", self._address.status)
@@ -178,7 +195,7 @@ class AiohttpSearchApi:
         return parse_job(answer.status, answer.headers, answer.body, now=self._clock.wall(), asked=job_id)
 
     async def _exchange(
-        self, method: str, url: URL, body: bytes | None = None
+        self, method: str, url: URL, body: bytes | None = None, *, patience: aiohttp.ClientTimeout = TIMEOUT
     ) -> _Answer | Unclear | Refused:
         """Send one request and read the whole reply; all that aiohttp raises ends here."""
         if self._session is None:
@@ -189,7 +206,7 @@ class AiohttpSearchApi:
                 url,
                 data=body,
                 headers=self._get_headers if body is None else self._post_headers,
-                timeout=TIMEOUT,
+                timeout=patience,
                 allow_redirects=False,
                 raise_for_status=False,
                 auto_decompress=True,

@@ -1,5 +1,5 @@
 """
-The service's three calls that a pacer needs, as a protocol.
+The service's calls that a pacer needs, as a protocol.
 """
 
 from __future__ import annotations
@@ -19,6 +19,14 @@ class SearchApi(Protocol):
 
     async def submit(self, body: bytes) -> Reply[SubmitOutcome]:
         """``POST /v1/search?mode=async`` with exactly these bytes."""
+        ...
+
+    async def capture(self, body: bytes) -> Reply[SubmitOutcome]:
+        """
+        ``POST /v1/search?mode=sync``: reply when the capture has ended, or too late to wait for.
+
+        A capture that was taken is :class:`Admitted` with it; a 504 is :class:`Unclear`.
+        """
         ...
 
     async def status(self) -> Reply[StatusOutcome]:

@@ -15,6 +15,7 @@ from pacer.pacing.cost import CostModel, Unit
 from pacer.pacing.decisions import GiveUp
 from pacer.pacing.events import Accepted, Conflicted, Item, Lost, SetAside, Throttled
 from pacer.pacing.policy import Policy
+from pacer.pacing.probe import Probe
 
 FILL_WITHIN = 1.0
 """Seconds in which a wave should be sent; the submissions in flight grow until it is."""
@@ -38,6 +39,7 @@ class Admission:
         self.backlog = Backlog()
         self.ledger = Ledger()
         self.costs = CostModel(policy.unit)
+        self.probe = Probe(allowed=policy.probe and not self.costs.pinned)
         self.in_flight: dict[int, Item] = {}
         self.sent_at: dict[int, float] = {}
         self.accepted = 0
@@ -48,6 +50,7 @@ class Admission:
         self.give_ups: deque[GiveUp] = deque()
         self._canary = False
         self._accepted_in_wave = 0
+        self._wave = 0  # requests accepted between the last two snapshots
         self._oversized_alone: dict[int, bool] = {}  # index -> it was sent at depth 0
         self._refused_alone: dict[int, int] = {}
         self._oversized_since: float | None = None
@@ -88,7 +91,7 @@ class Admission:
                 break
             self.backlog.pop(now=now)
             self._oversized_alone.pop(item.index, None)
-            if self.is_oversized(item):
+            if self.probe.limit is None and self.is_oversized(item):
                 self._oversized_alone[item.index] = self._depth == 0 and not self.reactive
             self.in_flight[item.index] = item
             self.sent_at[item.index] = now
@@ -110,6 +113,9 @@ class Admission:
         """Return whether *item* may be sent on what is known now."""
         if self.reactive:
             return True
+        if self.probe.limit is not None:
+            sent = self._accepted_in_wave + len(self.in_flight)
+            return sent < self.probe.limit and self.fits_as(item, Unit.PARENTS)
         if self.is_oversized(item):
             return self._may_go_alone(now)
         return self.costs.cost(item.fan_out) <= self.headroom
@@ -151,6 +157,7 @@ class Admission:
             self.shut_since = at
         self.ledger.read(snapshot, asked_at=asked_at)
         self._canary = crowded
+        self._wave = self._accepted_in_wave
         self._accepted_in_wave = 0
         self.costs.accepted_wave()
         head = self.backlog.head(now=at)
@@ -161,10 +168,22 @@ class Admission:
         elif at - self._oversized_since < self._policy.oversized_patience:
             self._lowest_depth = min(self._lowest_depth, snapshot.depth)
 
+    def try_unit(self, *, censored: int) -> bool:
+        """Let an allowed probe take the last snapshot; return whether the unit changed."""
+        capacity = self._capacity
+        if not capacity or not self.probe.snapshot(
+            censored=censored, wave=self._wave, capacity=capacity, known=self.costs.known
+        ):
+            return False
+        self.costs.recall(Unit.PARENTS.name)
+        return True
+
     def on_accepted(self, event: Accepted) -> Item:
         """The request is the service's now."""
         item = self._landed(event.index)
         self.ledger.admitted(item.fan_out, at=event.at)
+        if item.index in self.backlog.doubtful:
+            self.costs.disturbed()  # nobody knows when it was admitted
         self.costs.admitted(item.fan_out)
         self._mean_cost += 0.1 * (self.costs.cost(item.fan_out) - self._mean_cost)
         self.backlog.ended(item.index)
@@ -197,6 +216,9 @@ class Admission:
             self._refuse_oversized(item, counts=at_depth_0 and self._exceeds_capacity(item))
             return False
         self.backlog.put_back(item)
+        if queue and self.probe.limit is not None:
+            self.probe.end()
+            return False
         if not (queue and burst) or self.reactive:
             return False
         return self.costs.refused(alone=alone, cost=self.costs.cost(item.fan_out))
@@ -229,14 +251,15 @@ class Admission:
         self.ledger.admitted(item.fan_out, at=event.at)  # for all we know
         record = self.backlog.trouble(item, at=event.at, accepted=self.accepted)
         record.refusals += 1
-        record.in_doubt = True
+        self.backlog.doubtful.add(item.index)
+        self.costs.disturbed()
         self._again(record, at=event.at, jitter=event.jitter)
 
     def on_conflict(self, event: Conflicted) -> None:
         """409: final for a first send; a resend may have met its own original."""
         item = self._landed(event.index)
         self.ledger.refused(item.fan_out)
-        if not self.backlog.was_in_doubt(item):
+        if item.index not in self.backlog.doubtful:
             self._give_up(
                 item,
                 "IDEMPOTENCY_CONFLICT",

@@ -31,8 +31,6 @@ class Trouble:
         first_at: When the first of them came.
 
         accepted_then: How many requests had been accepted by then.
-
-        in_doubt: At least one of them may have been admitted.
     """
 
     item: Item
@@ -40,7 +38,6 @@ class Trouble:
     accepted_then: int
     refusals: int = 0
     conflicts: int = 0
-    in_doubt: bool = False
 
 
 class Backlog:
@@ -49,10 +46,13 @@ class Backlog:
 
     Attributes:
         more: The shell holds further requests behind these.
+
+        doubtful: Those of which an earlier copy may have been admitted.
     """
 
     def __init__(self) -> None:
         self.more = False
+        self.doubtful: set[int] = set()
         self._waiting: deque[Item] = deque()
         self._retries: list[tuple[float, int, Item]] = []  # heap of (due, index, item)
         self._troubles: dict[int, Trouble] = {}
@@ -69,6 +69,8 @@ class Backlog:
     def extend(self, items: tuple[Item, ...]) -> None:
         """Append *items*; one that was dropped and still stands in line has its old place again."""
         for item in items:
+            if item.in_doubt:
+                self.doubtful.add(item.index)
             if item.index in self._dropped:
                 self._dropped.discard(item.index)
             else:
@@ -86,8 +88,13 @@ class Backlog:
             self._dropped.discard(heapq.heappop(self._retries)[2].index)
 
     def put_back(self, item: Item) -> None:
-        """Return a request of which nothing was admitted to the head of the line."""
-        self._waiting.appendleft(item)
+        """Return a request of which nothing was admitted to its place at the head of the line."""
+        waiting = self._waiting
+        waiting.appendleft(item)
+        place = 0  # behind those of its wave that came back before it: no more than were in flight
+        while place + 1 < len(waiting) and waiting[place + 1].index < item.index:
+            waiting[place], waiting[place + 1] = waiting[place + 1], item
+            place += 1
 
     def head(self, *, now: float) -> Item | None:
         """Return the request whose turn it is, if any may go now."""
@@ -112,7 +119,7 @@ class Backlog:
         """Return the record of what *item* has met, opened if need be."""
         record = self._troubles.get(item.index)
         if record is None:
-            record = self._troubles[item.index] = Trouble(item, at, accepted, in_doubt=item.in_doubt)
+            record = self._troubles[item.index] = Trouble(item, at, accepted)
         return record
 
     def retry(self, record: Trouble, *, at: float, jitter: float, policy: Policy) -> None:
@@ -122,11 +129,7 @@ class Backlog:
         due = at + pause * (0.5 + 0.5 * jitter)
         heapq.heappush(self._retries, (due, record.item.index, record.item))
 
-    def was_in_doubt(self, item: Item) -> bool:
-        """Return whether an earlier copy of *item* may have reached the service."""
-        record = self._troubles.get(item.index)
-        return item.in_doubt or (record is not None and record.in_doubt)
-
     def ended(self, index: int) -> None:
         """Forget what a request met: it was accepted, rejected or given up."""
         self._troubles.pop(index, None)
+        self.doubtful.discard(index)

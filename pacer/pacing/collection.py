@@ -34,14 +34,20 @@ MISS_STEP = 4.0
 MISS_SHARE = 0.015
 """Captures, plus a share of what is in flight, by which a read in vain widens the margin."""
 
-HITS_A_MISS = 60.0
-"""Hits that narrow it as much as one miss widens it: about one read in sixty is in vain."""
+HITS_A_MISS = 120.0
+"""Hits that narrow it as much as one miss widens it: about one read in 120 is in vain."""
 
 SUMMARY_FROM = 4
 """Stragglers of one request from which one read of the parent is the cheaper look."""
 
 STRAGGLER_SHARE = 0.35
 """A capture read in vain is read again after so much more of its age: those that are slow are very slow."""
+
+COUNT_HOLDS = 30.0
+"""Seconds for which a count of what has ended is worth more than a guess by age."""
+
+TRUSTED_PATIENCE = 4.0
+"""Usual times that a capture takes before a scout looks, where a count says what has ended."""
 
 SOJOURNS = 128
 """Captures remembered for how long captures take."""
@@ -114,6 +120,8 @@ class Collection:
         self._recent: deque[tuple[float, int]] = deque()  # (accepted at, captures) after the last snapshot
         self._recent_count = 0
         self._allowed = 0.0
+        self._left = 0.0  # ended and unread, as the last count had it
+        self._told_at = float("-inf")
         self._scouts = 1.0
         self._counted: set[JobRead] = set()  # in flight, on the word of a count
         self._scouted: set[JobRead] = set()  # in flight, ahead of any word
@@ -122,8 +130,8 @@ class Collection:
         self._learnt = 0
         self._usual = FIRST_SOJOURN
         self._trusted = False
-        self.margin = MISS_STEP
-        self._step = 0.0  # by which a miss widens the margin; 0 before a first reading
+        self._share = FIRST_MARGIN  # the margin, as a share of what is in flight
+        self._step = 0.0  # by which a miss widens it; 0 before a first reading
         self.unended = 0
         self.in_flight = 0
         self.wasted = 0
@@ -171,16 +179,19 @@ class Collection:
         if inflight is None:
             return
         known = max(0, self.unended - self._recent_count)
+        self._told_at = at
         if inflight == 0:
-            self._allowed = known
+            self._allowed = self._left = known
             self._all_due(at, before=asked_at)
             return
         if not self._step:
-            self.margin = max(MISS_STEP, FIRST_MARGIN * inflight)
-        self._step = MISS_STEP + MISS_SHARE * inflight
+            self._share = max(MISS_STEP / inflight, FIRST_MARGIN)
+        self._step = MISS_STEP / inflight + MISS_SHARE
         # Reads in flight are of captures that count as unended until they are back.
         ended = known - inflight - self.in_flight
-        self._allowed = max(0.0, ended - self.margin)
+        # Who overtakes is among those in flight: the fewer there are, the fewer can have been overtaken.
+        self._allowed = max(0.0, ended - self._share * inflight)
+        self._left = ended
         if by_surface is not None and ended > 0:
             self._ended_by_surface(at, asked_at, by_surface)
 
@@ -193,17 +204,18 @@ class Collection:
             return
         job.missing_since.pop(event.child, None)
         if event.terminal:
+            self._left -= 1
             age = event.asked_at - job.accepted_at
             self._learn(age if event.sojourn is None else event.sojourn)
             if counted:
-                self.margin = max(0.0, self.margin - self._step / HITS_A_MISS)
+                self._share = max(0.0, self._share - self._step / HITS_A_MISS)
             if scouted:
                 self._scouts = min(2 * self._scouts, float(self._policy.concurrency))
             self._end(job, event.child)
             return
         self.wasted += 1
         if counted:
-            self.margin += self._step
+            self._share += self._step
         if scouted:
             self._scouts = max(1.0, self._scouts / 4)
             self._usual *= 1.1
@@ -276,6 +288,7 @@ class Collection:
                 break
             reads.append(read)
         self.in_flight += len(reads)
+        self._left -= len(reads)
         return tuple(reads)
 
     def next_at(self) -> float:
@@ -295,6 +308,7 @@ class Collection:
     def ready(self, *, now: float) -> bool:
         """Return whether anything is due now."""
         self._drop_ended()
+        self._postpone(now)
         return bool(self._certain or self._fresh_due(now)) or self.next_at() <= now
 
     @property
@@ -321,6 +335,22 @@ class Collection:
             return read
         return None
 
+    def _none_left(self, now: float) -> bool:
+        """Return whether the last count says that everything that had ended has been read."""
+        return self._trusted and self._left < 1 and now - self._told_at <= COUNT_HOLDS
+
+    def _postpone(self, now: float) -> None:
+        """Put stragglers off that cannot have ended either; the oldest is read all the same in the end."""
+        timeout = self._policy.capture_timeout
+        while self._late and self._late[0][0] <= now and self._none_left(now):
+            read = self._late[0][2]
+            accepted_at = self._jobs[read.index].accepted_at
+            if now >= accepted_at + timeout:
+                return
+            heapq.heappop(self._late)
+            self._push(min(now + max(1.0, 0.1 * (now - accepted_at)), accepted_at + timeout), read)
+            self._drop_ended()
+
     def _summary_or(self, read: JobRead) -> JobRead | None:
         """Read the parent instead, where a request has several stragglers; None if that is on its way."""
         job = self._jobs[read.index]
@@ -339,6 +369,7 @@ class Collection:
     def _back(self, read: JobRead) -> bool:
         """Count a reply; return whether that read was a scout."""
         self.in_flight -= 1
+        self._left += 1  # only one that has ended takes its place for good
         if read.child is None and read.index in self._jobs:
             self._jobs[read.index].asked = False
         scouted = read in self._scouted
@@ -357,7 +388,7 @@ class Collection:
     def _scout_due(self) -> float:
         """When the oldest fresh capture is older than captures usually get."""
         job = self._jobs[self._fresh[0].index]
-        patience = 2.0 if self._trusted else 1.0
+        patience = TRUSTED_PATIENCE if self._trusted else 1.0
         return max(job.accepted_at + patience * self._usual, self._scout_at)
 
     def _drop_ended(self) -> None:

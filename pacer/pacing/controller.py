@@ -38,6 +38,7 @@ from pacer.pacing.receiving import receive
 from pacer.pacing.schedule import read_at, wanted_by_submissions
 from pacer.pacing.state import State
 from pacer.pacing.statistics import Statistics, statistics
+from pacer.pacing.sync import SyncLane
 from pacer.pacing.waiting import idle, wait
 
 __all__ = ["PacingController", "Statistics"]
@@ -78,6 +79,31 @@ class PacingController:
     def stop(self, code: str, reason: str) -> None:
         """Make the next decision a :class:`Stop`; the first reason stands."""
         self._state.stop(code, reason)
+
+    # The sync lane ------------------------------------------------------------------------
+
+    def capture_at(self, *, now: float) -> float:
+        """Return from when a sync capture may leave; infinity where only a reply can tell."""
+        state = self._state
+        if state.stopped is not None or self.health.outage:
+            return INFINITY
+        gate = max(self.gates[Lane.RATE].until, self.gates[Lane.SYNC].until)
+        if gate > now:
+            return gate
+        first = not self.health.ever_answered and state.calls_in_flight + state.sync.running
+        if first or not state.sync.has_room:
+            return INFINITY
+        return now if self.window.room(now=now) >= 1 else self.window.opens_at(now=now)
+
+    def capturing(self, *, now: float) -> None:
+        """Take note that a sync capture leaves now."""
+        self._state.sync.running += 1
+        self.window.sent(at=now)
+
+    @property
+    def sync(self) -> SyncLane:
+        """The sync lane, as far as it is known."""
+        return self._state.sync
 
     def want_snapshot(self, *, now: float) -> None:
         """Read the snapshot next, whether or not pacing has a use for it."""
@@ -247,11 +273,13 @@ class PacingController:
         return not submission or self.gates[Lane.QUEUE].is_open(now=now)
 
     def learnt(self) -> dict[str, object]:
-        """Return what a later invocation should know: ``unit`` and ``window``."""
+        """Return what a later invocation should know: ``unit``, ``window``, ``probed``."""
         known: dict[str, object] = {}
         costs, window = self.admission.costs, self.window
         if costs.known and self.policy.unit is UnitChoice.AUTO:
             known["unit"] = costs.unit.name
+        if self.admission.probe.begun:
+            known["probed"] = True
         if window.limit is not None and window.length is not None and window.resets_at is not None:
             known["window"] = {
                 "limit": window.limit,

@@ -85,6 +85,7 @@ class CostModel:
         self._distrusted: set[Unit] = set()
         self._recent: deque[int] = deque(maxlen=20_000)  # fan-outs, oldest first
         self._largest = 1
+        self._clean = False
         self._without_remainder = 0
         self._start_over()
 
@@ -103,6 +104,15 @@ class CostModel:
         self._recent.append(fan_out)
         self._largest = max(self._largest, fan_out)
 
+    def disturbed(self) -> None:
+        """
+        What the queue holds is no longer what was noted: a reply was lost, others submitted.
+
+        Nothing is learnt from then on until the queue has been seen empty.
+        """
+        self._clean = False
+        self._start_over()
+
     def snapshot(self, *, depth: int, inflight: int | None, undisturbed: bool) -> bool:
         """
         Learn from a reading; return whether the unit changed.
@@ -113,9 +123,12 @@ class CostModel:
             inflight: Of the reading.
 
             undisturbed: Nobody else is known on the key, and nothing of ours was
-                in flight or accepted after the reading was asked for.
+                in flight, in doubt, or accepted after the reading was asked for.
         """
-        if inflight is None or not undisturbed or depth <= 0:
+        if undisturbed and depth == 0 and not self._clean:
+            self._clean = True
+            self._recent.clear()
+        if inflight is None or not undisturbed or not self._clean or depth <= 0:
             return False
         self._look_for_running(depth, inflight)
         if self.known:
@@ -125,7 +138,9 @@ class CostModel:
             if queued is None:
                 self._remainders[unit].see(float("-inf") if unit is Unit.PARENTS else float("inf"))
             else:
-                self._remainders[unit].see(inflight - queued)
+                remainder = inflight - queued
+                possible = remainder >= -self._uncertainty(unit)  # less than nothing cannot run
+                self._remainders[unit].see(remainder if possible else float("-inf"))
         self._readings += 1
         if self._readings < READINGS_NEEDED:
             return False
@@ -189,6 +204,12 @@ class CostModel:
     def _tolerance(self, unit: Unit) -> float:
         return float(self._largest) if unit is Unit.PARENTS and self._largest > 1 else EXACT
 
+    def _uncertainty(self, unit: Unit) -> float:
+        """By how many captures too many may be taken for queued; only children are counted exactly."""
+        if unit is Unit.CHILDREN:
+            return EXACT
+        return float(self._largest) if unit is Unit.PARENTS else float("inf")
+
     def _others_moved(self) -> bool:
         return all(
             self._remainders[unit].moved >= 2 * self._tolerance(unit)
@@ -200,14 +221,14 @@ class CostModel:
         Return how many children the newest requests of *depth* units hold.
 
         None if that is more than we ever sent. The oldest of these requests may
-        be in the queue in part: its share is taken in proportion.
+        be in the queue in part: it no longer counts as a parent then.
         """
         children = 0.0
         left = float(depth)
         for fan_out in reversed(self._recent):
             cost = unit.cost(fan_out)
             if cost >= left:
-                return children + fan_out * left / cost
+                return children + (fan_out if unit is Unit.PARENTS else min(left, fan_out))
             children += fan_out
             left -= cost
         return None

@@ -43,7 +43,7 @@ GROWTH_TO_EMPTY = 1.1
 RAN_DRY = 3
 """Censored readings in a row after which nothing seen before bounds the next wait."""
 
-TOP_UP = 0.04
+TOP_UP = 0.02
 """Share of the queue that may be missing where depth includes what runs. Half of it is what the
 workers idle, its inverse the reads for each filling: neither can be had for less of the other."""
 

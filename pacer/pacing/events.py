@@ -45,7 +45,12 @@ class JobRead:
     child: int | None
 
 
-Call: TypeAlias = Submission | StatusRead | JobRead
+@dataclass(frozen=True, slots=True)
+class SyncCapture:
+    """``POST /v1/search?mode=sync``: sent for a caller that waits, in a lane of its own."""
+
+
+Call: TypeAlias = Submission | StatusRead | JobRead | SyncCapture
 
 # What the shell feeds in -----------------------------------------------------
 
@@ -169,10 +174,18 @@ class Dropped:
 
 @dataclass(frozen=True, slots=True)
 class Unasked:
-    """A read that was decided never left, as with :class:`Withdrawn`."""
+    """A call that was decided never left, as with :class:`Withdrawn`."""
 
     at: float
-    call: StatusRead | JobRead
+    call: StatusRead | JobRead | SyncCapture
+
+
+@dataclass(frozen=True, slots=True)
+class SyncAnswered:
+    """A sync capture was let through and answered, whatever came of it."""
+
+    at: float
+    sent_at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,6 +327,7 @@ Event: TypeAlias = (
     | Withdrawn
     | Dropped
     | Unasked
+    | SyncAnswered
     | Throttled
     | Lost
     | SnapshotTaken
@@ -339,8 +353,11 @@ class Memory:
 
         window: What was learnt of the rate window: ``limit``, ``length``
             (seconds) and ``resets_at``; empty if nothing.
+
+        probed: The one probing phase that ``Policy.probe`` allows was used.
     """
 
     gates: Mapping[Lane, float]
     unit: str | None = None
     window: Mapping[str, float] | None = None
+    probed: bool = False

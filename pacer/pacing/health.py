@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-from pacer.pacing.events import Call, StatusRead, Submission
+from pacer.pacing.events import Call, StatusRead, Submission, SyncCapture
 from pacer.pacing.policy import Policy
 
 
@@ -26,7 +26,7 @@ class Kind(Enum):
 
 def kind_of(call: Call) -> Kind:
     """Return the kind of *call*."""
-    if isinstance(call, Submission):
+    if isinstance(call, Submission | SyncCapture):
         return Kind.SUBMIT
     return Kind.STATUS if isinstance(call, StatusRead) else Kind.JOB
 

@@ -14,6 +14,9 @@ OTHERS_REMEMBERED = 120.0
 QUEUE_IS_OURS = 0.7
 """Own share of what is in flight from which a full queue is not contention (PACING.md pitfall 16)."""
 
+MANY = 10
+"""Captures in flight from which they cannot all end at once."""
+
 
 class Reading:
     """
@@ -27,6 +30,10 @@ class Reading:
         failures: Failed reads in a row.
 
         count: Reads asked for.
+
+        inflight: Captures in flight, as the last reading had it.
+
+        third_ends_in: Seconds in which a third of them will end at the pace of late; 0 if unknown or few.
     """
 
     def __init__(self, policy: Policy) -> None:
@@ -43,6 +50,9 @@ class Reading:
         self._others_at = float("-inf")
         self._own_share = 1.0
         self._tau = policy.contention_first
+        self.inflight = 0
+        self._inflight_at = 0.0
+        self.third_ends_in = 0.0
         self._admitted_since = False
         self._submissions = 0
         self._capacity = 1.0
@@ -101,6 +111,7 @@ class Reading:
             cost=cost,
             to_empty=cost > snapshot.capacity,
         )
+        self._follow(snapshot.inflight, middle)
         if tally and snapshot.inflight:
             self._own_share = min(1.0, self._own_at_ask / snapshot.inflight)
             others = others or snapshot.inflight > self._own_at_ask
@@ -110,6 +121,16 @@ class Reading:
             self._adapt(room)
         self.replied_at = at
         self._admitted_since = False
+
+    def _follow(self, inflight: int | None, at: float) -> None:
+        """See how many captures ended since the last reading, where nothing was admitted."""
+        if inflight is None:
+            return
+        ended, elapsed = self.inflight - inflight, at - self._inflight_at
+        self.third_ends_in = 0.0
+        if ended > 0 and not self._admitted_since and inflight >= MANY:
+            self.third_ends_in = inflight / 3 * elapsed / ended
+        self.inflight, self._inflight_at = inflight, at
 
     def _adapt(self, room: float) -> None:
         """Steer the time between reads by how much room the last one found."""

@@ -23,12 +23,14 @@ from pacer.pacing.events import (
     StatusMissing,
     StatusRead,
     Submission,
+    SyncAnswered,
+    SyncCapture,
     Throttled,
     Unasked,
     WindowTold,
     Withdrawn,
 )
-from pacer.pacing.gates import Gate, Lane
+from pacer.pacing.gates import Lane
 from pacer.pacing.state import State
 
 
@@ -71,11 +73,19 @@ def receive(state: State, event: Event) -> None:
             state.admission.on_dropped(index)
         case Unasked(call=call):
             state.window.answered(at=event.at, passed=False)
-            if isinstance(call, JobRead):
-                state.collection.throttled(call)
-            else:
-                state.reading.in_flight = False
-                state.read_wanted = True
+            match call:
+                case JobRead():
+                    state.collection.throttled(call)
+                case StatusRead():
+                    state.reading.in_flight = False
+                    state.read_wanted = True
+                case SyncCapture():
+                    state.sync.running -= 1
+        case SyncAnswered(at=at, sent_at=sent_at):
+            _answered(state, SyncCapture(), at=at)  # it takes a capture's time: no round trip to learn from
+            state.gates[Lane.RATE].progressed(sent_at=sent_at)
+            state.gates[Lane.SYNC].progressed(sent_at=sent_at)
+            state.sync.running -= 1
         case Conflicted(at=at, index=index):
             _answered(state, Submission(index), at=at)
             state.admission.on_conflict(event)
@@ -143,6 +153,7 @@ def _snapshot(state: State, event: SnapshotTaken) -> None:
     _answered(state, StatusRead(), at=event.at, sent_at=event.asked_at)
     snapshot, reading, admission = event.snapshot, state.reading, state.admission
     state.status_missing = False
+    state.sync.snapshot(limit=snapshot.sync_limit, running=snapshot.sync_running)
     others = reading.others(now=event.at)
     state.collection.snapshot(
         at=event.at,
@@ -158,7 +169,9 @@ def _snapshot(state: State, event: SnapshotTaken) -> None:
         return
     admission.reactive = False
     admission.snapshot(snapshot, at=event.at, asked_at=event.asked_at, crowded=reading.crowded(now=event.at))
-    undisturbed = admission.ledger.undisturbed and not others
+    if others:
+        admission.costs.disturbed()
+    undisturbed = admission.ledger.undisturbed and not others and not admission.backlog.doubtful
     reading.taken(
         snapshot,
         at=event.at,
@@ -169,6 +182,8 @@ def _snapshot(state: State, event: SnapshotTaken) -> None:
     if event.asked_at < state.gates[Lane.QUEUE].until:
         reading.needed = True  # only a read asked for after the gate has opened counts
     if admission.costs.snapshot(depth=snapshot.depth, inflight=snapshot.inflight, undisturbed=undisturbed):
+        reading.drain.forget()
+    if admission.try_unit(censored=reading.drain.censored):
         reading.drain.forget()
     if reading.drain.censored and admission.accepted:
         admission.starved(rate=reading.drain.rate, rtt=reading.rtt)
@@ -206,22 +221,9 @@ def _throttled(state: State, event: Throttled) -> None:
             state.reading.in_flight = False
         case JobRead():
             state.collection.throttled(event.call)
-    _check_gate(state, lane, gate, now=event.at)
-
-
-def _check_gate(state: State, lane: Lane, gate: Gate, *, now: float) -> None:
-    if gate.until - now > state.policy.max_retry_after:
-        state.stop(
-            "RETRY_AFTER_TOO_LONG",
-            f"the service asked to be left alone for {gate.until - now:,.0f} s ({lane.value}), more than "
-            f"--max-retry-after {state.policy.max_retry_after:,.0f} allows; run again after that",
-        )
-    elif gate.stalled(now=now, after=state.policy.stall_after):
-        state.stop(
-            "STALLED",
-            f"429s for {state.policy.stall_after:,.0f} s without progress ({lane.value}); something "
-            "else may be using the key; run again later",
-        )
+        case SyncCapture():
+            state.sync.running -= 1
+    state.check_gate(lane, now=event.at)
 
 
 def _lost(state: State, event: Lost) -> None:
@@ -235,10 +237,10 @@ def _lost(state: State, event: Lost) -> None:
             jitter=event.jitter,
             policy=state.policy,
         )
-        _check_gate(state, Lane.RATE, gate, now=event.at)
+        state.check_gate(Lane.RATE, now=event.at)
     if event.answered:
         _alive(state, event.call)
-    else:
+    elif not isinstance(event.call, SyncCapture):  # a slow surface (504) says nothing about the service
         state.health.failed(event.call, at=event.at, sent_at=event.sent_at, jitter=event.jitter)
     match event.call:
         case Submission(index=index):
@@ -249,6 +251,8 @@ def _lost(state: State, event: Lost) -> None:
                 state.go_reactive()
         case JobRead():
             state.collection.lost(event.call, at=event.at, jitter=event.jitter)
+        case SyncCapture():
+            state.sync.running -= 1
 
 
 def _closed_by(event: Throttled) -> Lane:
@@ -261,4 +265,6 @@ def _closed_by(event: Throttled) -> Lane:
     """
     if isinstance(event.call, Submission):
         return Lane.QUEUE if event.lane is Lane.SYNC else event.lane
+    if isinstance(event.call, SyncCapture):
+        return Lane.SYNC if event.lane is Lane.QUEUE else event.lane
     return Lane.RATE

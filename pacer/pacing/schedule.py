@@ -90,5 +90,5 @@ def _watch_at(state: State, now: float) -> float:
     policy, tail = state.policy, now - state.admission.accepted_at
     pause = max(policy.tail_first, policy.tail_share * elapsed, policy.tail_growth * tail, 2 * reading.rtt)
     queued = reading.drain.empties_soonest() - reading.replied_at
-    pause = max(pause, 0.7 * queued)
+    pause = max(pause, 0.7 * queued, reading.third_ends_in)
     return max(reading.replied_at + min(pause, state.policy.longest_wait), reading.soonest())

@@ -13,6 +13,7 @@ from pacer.pacing.gates import Gate, Lane
 from pacer.pacing.health import Health
 from pacer.pacing.policy import Policy
 from pacer.pacing.reading import Reading
+from pacer.pacing.sync import SyncLane
 from pacer.pacing.window import Window
 
 
@@ -52,6 +53,7 @@ class State:
         self.reading = Reading(policy)
         self.collection = Collection(policy)
         self.window = Window()
+        self.sync = SyncLane()
         self.health = Health(policy)
         self.gates = {lane: Gate() for lane in Lane}
         self.account = Account()
@@ -70,8 +72,12 @@ class State:
         """Take over what an earlier invocation left."""
         for lane, until in memory.gates.items():
             self.gates[lane].until = until
+            if lane is not Lane.SYNC:  # binds no batch
+                self.check_gate(lane, now=now)
         if memory.unit is not None:
             self.admission.costs.recall(memory.unit)
+        if memory.probed:
+            self.admission.probe.end()
         if memory.window:
             window = memory.window
             self.window.recall(
@@ -97,6 +103,24 @@ class State:
         """Make the next decision a :class:`Stop`; the first reason stands."""
         if self.stopped is None:
             self.stopped = Stop(code, reason)
+
+    def check_gate(self, lane: Lane, *, now: float) -> None:
+        """Stop where a gate asks for more patience than there is."""
+        if lane is Lane.SYNC:
+            return  # who waits for it decides; no batch does
+        gate, policy = self.gates[lane], self.policy
+        if gate.until - now > policy.max_retry_after:
+            self.stop(
+                "RETRY_AFTER_TOO_LONG",
+                f"the service asked to be left alone for {gate.until - now:,.0f} s ({lane.value}), more than "
+                f"--max-retry-after {policy.max_retry_after:,.0f} allows; run again after that",
+            )
+        elif gate.stalled(now=now, after=policy.stall_after):
+            self.stop(
+                "STALLED",
+                f"429s for {policy.stall_after:,.0f} s without progress ({lane.value}); something "
+                "else may be using the key; run again later",
+            )
 
     def go_reactive(self) -> None:
         """There is no usable snapshot: feel the way."""

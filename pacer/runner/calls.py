@@ -25,6 +25,7 @@ from pacer.journal.protocol import (
 from pacer.pacing.capacity import CapacitySnapshot
 from pacer.pacing.events import (
     Accepted,
+    Call,
     CaptureRead,
     Conflicted,
     Event,
@@ -38,6 +39,8 @@ from pacer.pacing.events import (
     StatusMissing,
     StatusRead,
     Submission,
+    SyncAnswered,
+    SyncCapture,
     Throttled,
     Withdrawn,
 )
@@ -126,16 +129,15 @@ def submitted(
     """
     back: tuple[Entry, ...] = () if in_doubt else (Returned(index),)
     match outcome:
-        case Admitted(job=job, children=children, replayed=replayed, captures=captures):
+        case Admitted(children=children, replayed=replayed, captures=captures):
             ended = bool(captures) and len(captures) >= len(children)
             event = Accepted(timing.at, timing.sent_at, index, len(children), replayed=replayed, ended=ended)
-            entries: list[Entry] = [AcceptedEntry(index, timing.wall, job, children, replayed)]
-            entries += (_ended(index, capture.child, capture, timing.wall) for capture in captures)
-            return Verdicts(event, tuple(entries))
+            return Verdicts(event, _admitted(outcome, index, timing))
         case ThrottledReply():
             return Verdicts(_throttled(outcome, Submission(index), timing, window, jitter()), back)
-        case Unclear():
-            return Verdicts(_lost(outcome, Submission(index), timing, jitter()))
+        case Unclear(sent=sent):
+            # What never left is not in doubt: a crash now may send it again unasked.
+            return Verdicts(_lost(outcome, Submission(index), timing, jitter()), () if sent else back)
         case Refused(verdict=Verdict.CONFLICT):
             return Verdicts(Conflicted(timing.at, index, jitter()), back)
         case Refused(verdict=Verdict.ASIDE):
@@ -145,6 +147,32 @@ def submitted(
             return Verdicts(Rejected(timing.at, index), (entry,))
         case Refused():
             return Verdicts(Withdrawn(timing.at, index), back, (outcome.code, outcome.message))
+
+
+def sync_captured(
+    outcome: SubmitOutcome,
+    index: int,
+    timing: Timing,
+    *,
+    window: WindowReading | None,
+    jitter: Callable[[], float],
+) -> Verdicts:
+    """Read the reply to a sync capture."""
+    answered = SyncAnswered(timing.at, timing.sent_at)
+    match outcome:
+        case Admitted():
+            return Verdicts(answered, _admitted(outcome, index, timing))
+        case ThrottledReply():
+            event = _throttled(outcome, SyncCapture(), timing, window, jitter())
+            return Verdicts(event, (Returned(index),))
+        case Unclear():
+            return Verdicts(_lost(outcome, SyncCapture(), timing, jitter()))
+        case Refused(verdict=Verdict.REQUEST | Verdict.CONFLICT):
+            return Verdicts(answered, (RejectedEntry(index, timing.wall, error_of(outcome)),))
+        case Refused(verdict=Verdict.ASIDE):
+            return Verdicts(answered, (Returned(index),))
+        case Refused():
+            return Verdicts(answered, (Returned(index),), (outcome.code, outcome.message))
 
 
 def status_read(
@@ -220,6 +248,11 @@ def _parent_read(outcome: Parent, read: JobRead, known: KnownJob, timing: Timing
     return Verdicts(event, entries)
 
 
+def _admitted(outcome: Admitted, index: int, timing: Timing) -> tuple[Entry, ...]:
+    accepted = AcceptedEntry(index, timing.wall, outcome.job, outcome.children, outcome.replayed)
+    return accepted, *(_ended(index, each.child, each, timing.wall) for each in outcome.captures)
+
+
 def error_of(outcome: Refused) -> Mapping[str, Any]:
     """Return a refusal as the result line has it."""
     error: dict[str, Any] = {"code": outcome.code, "message": outcome.message, "status": outcome.status}
@@ -243,7 +276,7 @@ def _ended(index: int, child: str, capture: Capture, wall: float) -> CaptureEnde
 
 def _throttled(
     outcome: ThrottledReply,
-    call: Submission | StatusRead | JobRead,
+    call: Call,
     timing: Timing,
     window: WindowReading | None,
     jitter: float,
@@ -260,7 +293,7 @@ def _throttled(
     )
 
 
-def _lost(outcome: Unclear, call: Submission | StatusRead | JobRead, timing: Timing, jitter: float) -> Lost:
+def _lost(outcome: Unclear, call: Call, timing: Timing, jitter: float) -> Lost:
     answered = outcome.status is not None and outcome.status < 500
     return Lost(timing.at, timing.sent_at, call, outcome.retry_after, jitter, answered=answered)
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from typing import Any
 
 import anyio
 from anyio.abc import TaskGroup
@@ -15,6 +16,7 @@ from pacer.clock import Clock, SystemClock
 from pacer.errors import PacerError
 from pacer.instrumentation.happening import Listener
 from pacer.journal.protocol import (
+    Accepted,
     Appended,
     CaptureEnded,
     Closed,
@@ -27,20 +29,29 @@ from pacer.journal.protocol import (
 )
 from pacer.pacing.controller import PacingController
 from pacer.pacing.decisions import Collect, Finished, GiveUp, ReadSnapshot, Stop, SubmitWave, WaitUntil
-from pacer.pacing.events import Dropped, JobRead, StatusRead, Throttled, Unasked, WindowTold, Withdrawn
+from pacer.pacing.events import (
+    Adopted,
+    Dropped,
+    JobRead,
+    StatusRead,
+    Throttled,
+    Unasked,
+    WindowTold,
+    Withdrawn,
+)
 from pacer.pacing.policy import Policy
 from pacer.runner.calls import KnownJob, Timing, Verdicts, job_read, status_read, submitted
 from pacer.runner.feeder import Feeder, recalled
 from pacer.runner.notebook import Notebook
 from pacer.runner.observer import Observer
 from pacer.runner.progress import Outcome, Progress
+from pacer.runner.waited import Waited
 from pacer.runner.writer import BlockingRunner, JournalWriter, Projector
-from pacer.wire.replies import Admitted, Refused, Reply, SubmitOutcome, Unclear, WindowReading
+from pacer.wire.replies import Admitted, Refused, Reply, SubmitOutcome, Unclear, Verdict
+from pacer.wire.replies import Throttled as ThrottledReply
 
 GRACE = 2.0
 """Seconds for which replies are awaited once the run is interrupted."""
-
-CANCELLED = {"code": "CANCELLED", "message": "its caller gave it up before it was sent"}
 
 
 class Runner:
@@ -94,8 +105,11 @@ class Runner:
         self._observer = observer or Observer()
         self._serving = serving
         self._arrived: list[Record] = []
-        self._arriving = 0
-        self._cancelled: set[int] = set()
+        self._to_capture: list[Record] = []
+        self._resumed: list[Record] = []
+        self._incoming: set[int] = set()
+        self._held: set[int] = set()
+        self.ready = anyio.Event()
         self._resend_in_doubt = resend_in_doubt
         self._jitter: Callable[[], float] = random.Random(seed).random
         self._writer = JournalWriter(journal, results, run_blocking)
@@ -137,15 +151,21 @@ class Runner:
             doubtful=self._doubtful,
             clock=self._clock,
             collect=self._policy.collect,
+            unsent=not self._serving,
             resend_in_doubt=self._resend_in_doubt,
+        )
+        self._waited = Waited(
+            self._api, self.controller, self._writer, self, clock=self._clock, jitter=self._jitter
         )
         self._notebook.started(counts)
         await self._feeder.start()
+        self.ready.set()
         ended: Finished | Stop | None = None
         async with anyio.create_task_group() as writing:
             writing.start_soon(self._write)
             async with anyio.create_task_group() as calls:
                 ended = await self._pace(calls)
+                self._notebook.wave_closed()
                 if not isinstance(ended, Finished):
                     await self._wind_down(calls)
             outcome = self._outcome(ended)
@@ -162,31 +182,141 @@ class Runner:
 
     # A service's requests -----------------------------------------------------------------
 
-    def add(self, record: Record) -> None:
-        """Take one more request into a serving run; its fate is the observer's to hear."""
-        self._arrived.append(record)
+    def add(self, record: Record, *, sync: bool = False) -> None:
+        """
+        Take one more request into a serving run; its fate is the observer's to hear.
+
+        *sync*: send it through the sync lane; it has one capture.
+        """
+        self._writer.add(Appended(record))
+        (self._to_capture if sync else self._arrived).append(record)
+        self._incoming.add(record.index)
         self._wake()
 
-    def cancel(self, index: int) -> None:
-        """Do not send the request with this index, if it has not been sent yet."""
-        self._cancelled.add(index)
+    def resume(self, record: Record) -> None:
+        """Send a request that stands in the journal as pending and is not in hand."""
+        self._resumed.append(record)
+        self._incoming.add(record.index)
+        self._wake()
+
+    def hold(self, index: int) -> None:
+        """Do not send this request now, unless that is done already; the journal keeps it as pending."""
+        if self._is_queued(index):
+            self.controller.receive(Dropped(self._clock.monotonic(), index))
+            del self._requests[index]
+            self._observer.held(index)
+            self._wake()
+        else:
+            self._held.add(index)
+
+    def keep(self, index: int) -> bool:
+        """Take a :meth:`hold` back; return whether the request is on its way, or waits for its turn."""
+        self._held.discard(index)
+        return index in self._requests or index in self._incoming
+
+    def ask_status(self) -> None:
+        """Read the snapshot as soon as gates and window allow it; the observer hears."""
+        self.controller.want_snapshot(now=self._clock.monotonic())
+        self._wake()
+
+    async def flush(self) -> None:
+        """Return once all that has happened so far is durable."""
+        await self._writer.commit()
 
     def close(self) -> None:
         """Let a serving run end once all it has taken has ended."""
         self._serving = False
         self._wake()
 
+    def _is_queued(self, index: int) -> bool:
+        """Return whether the core has it in its backlog, and no copy of it can be with the service."""
+        return (
+            index in self._requests
+            and index not in self._doubtful
+            and index not in self.controller.admission.in_flight
+        )
+
     async def _take(self, records: list[Record]) -> None:
         """Make what has arrived durable, all in one transaction, then queue it in order."""
         try:
-            await self._writer.commit(*(Appended(record) for record in records))
+            await self._writer.commit()
         except PacerError:
             return  # the run ends on the writer's failure
-        finally:
-            self._arriving -= 1
         self.progress.requests += len(records)
         self.progress.captures += sum(record.fan_out for record in records)
-        self._feeder.take(records)
+        self._queue(records)
+
+    def _queue(self, records: list[Record]) -> None:
+        """Hand over what stands in the journal, but for what was given up meanwhile."""
+        wanted = []
+        for record in records:
+            self._incoming.discard(record.index)
+            if record.index in self._held:
+                self._held.discard(record.index)
+                self._observer.held(record.index)
+            else:
+                wanted.append(record)
+        self._feeder.take(wanted)
+        self._wake()
+
+    # Sync captures ------------------------------------------------------------------------
+
+    async def _capture(self, record: Record) -> None:
+        try:
+            await self._writer.commit()
+            self.progress.requests += 1
+            self.progress.captures += record.fan_out
+            await self._waited.capture(record)
+        except PacerError:
+            return  # the run ends on the writer's failure
+
+    def is_wanted(self, record: Record) -> bool:
+        """Return whether somebody waits for a sync capture still; if not, it is pending again."""
+        if record.index not in self._held:
+            return True
+        self._held.discard(record.index)
+        self._incoming.discard(record.index)
+        self._observer.held(record.index)
+        self._wake()
+        return False
+
+    async def next_event(self, *, at: float) -> None:
+        """Wait until something has happened, at most until *at*."""
+        with anyio.move_on_after(max(0.0, at - self._clock.monotonic())):
+            await self._woken.wait()
+
+    def settle_sync(
+        self, record: Record, reply: Reply[SubmitOutcome], verdicts: Verdicts, timing: Timing
+    ) -> bool:
+        """Pass on what came of a sync capture; return whether it must be sent again."""
+        self._end_call(verdicts, reply, timing)
+        index, outcome = record.index, reply.outcome
+        if isinstance(outcome, ThrottledReply):
+            return True
+        self._incoming.discard(index)
+        match outcome:
+            case Admitted():
+                known = self._admitted(index, record.id, record.fan_out, outcome, verdicts)
+                if self._policy.collect and known.left:
+                    self._collect_later(index, record, known)
+            case Unclear():
+                self._doubtful.add(index)
+                self._notebook.doubted(record.id, outcome)
+                self._feeder.doubt(record)
+            case Refused(verdict=Verdict.ASIDE):
+                self._queue([record])
+            case Refused():
+                for entry in verdicts.entries:
+                    if isinstance(entry, Rejected):
+                        self._notebook.rejected(record.id, entry)
+                        self._observer.rejected(index, entry)
+        self._held.discard(index)
+        return False
+
+    def _collect_later(self, index: int, record: Record, known: KnownJob) -> None:
+        """The service took a sync capture for an async one: read it like any other."""
+        now = self._clock.monotonic()
+        self.controller.receive(Adopted(now, index, now, len(known.children), record.surfaces, frozenset()))
         self._wake()
 
     # The rhythm -----------------------------------------------------------------------
@@ -198,8 +328,12 @@ class Runner:
             self._woken = anyio.Event()
             if self._arrived:
                 records, self._arrived = self._arrived, []
-                self._arriving += 1
                 calls.start_soon(self._take, records)
+            while self._to_capture:
+                calls.start_soon(self._capture, self._to_capture.pop())
+            if self._resumed:
+                records, self._resumed = self._resumed, []
+                self._queue(records)
             if self._feeder.wanted:
                 calls.start_soon(self._feed_backlog)
             decision = controller.decide(now=self._clock.monotonic())
@@ -219,11 +353,10 @@ class Runner:
                     self._give_up(decision)
                 case WaitUntil():
                     await self._wait(decision)
-                case Finished() if self._serving or self._arriving:
+                case Finished() if self._serving or self._incoming or self._feeder.busy:
                     self._notebook.wave_closed()
                     await self._woken.wait()
                 case Finished() | Stop():
-                    self._notebook.wave_closed()
                     return decision
         return None
 
@@ -279,12 +412,13 @@ class Runner:
 
     async def _submit(self, index: int) -> None:
         sent_at = self._clock.monotonic()
-        if index in self._cancelled and index not in self._doubtful:
-            self._cancelled.discard(index)
-            entry = Rejected(index, self._clock.wall(), CANCELLED)
-            self._writer.add(entry)
-            self._forget(index, entry)
+        if index in self._held and index not in self._doubtful:
+            # Given up while its intent was being written.
+            self._writer.add(Returned(index))
             self.controller.receive(Dropped(sent_at, index))
+            del self._requests[index]
+            self._held.discard(index)
+            self._observer.held(index)
             self._wake()
             return
         if self._interrupted or not self.controller.may_send(now=sent_at, submission=True):
@@ -305,7 +439,10 @@ class Runner:
             jitter=self._jitter,
         )
         self._settle_submission(index, reply, verdicts)
-        self._end_call(verdicts, reply.window, timing)
+        self._end_call(verdicts, reply, timing)
+        if index in self._held and self._is_queued(index):
+            self._held.discard(index)  # refused with nothing admitted, and given up meanwhile
+            self.hold(index)
 
     def _settle_submission(self, index: int, reply: Reply[SubmitOutcome], verdicts: Verdicts) -> None:
         """Keep what later calls need to know of the request."""
@@ -315,24 +452,33 @@ class Runner:
             case Admitted():
                 del self._requests[index]
                 self._doubtful.discard(index)
-                known = KnownJob(
-                    request.id, outcome.job, outcome.children, len(outcome.children) or request.fan_out
-                )
-                if self._policy.collect:
-                    self._jobs[index] = known
-                self._notebook.accepted(len(outcome.children) - request.fan_out if outcome.children else 0)
-                self._cancelled.discard(index)
-                self._observer.accepted(index, outcome.job, outcome.children)
-                for entry in verdicts.entries:
-                    if isinstance(entry, CaptureEnded):
-                        self._capture_ended(entry, known)
-            case Unclear():
-                self._doubtful.add(index)
+                self._held.discard(index)
+                self._admitted(index, request.id, request.fan_out, outcome, verdicts)
+            case Unclear(sent=sent):
+                if sent:
+                    self._doubtful.add(index)
                 self._notebook.doubted(request.id, outcome)
             case Refused():
                 for entry in verdicts.entries:
                     if isinstance(entry, Rejected):
                         self._forget(index, entry)
+
+    def _admitted(
+        self, index: int, request: str, fan_out: int, outcome: Admitted, verdicts: Verdicts
+    ) -> KnownJob:
+        """The service has a request, and has perhaps ended some of it."""
+        known = KnownJob(request, outcome.job, outcome.children, len(outcome.children) or fan_out)
+        if self._policy.collect:
+            self._jobs[index] = known
+        self._notebook.accepted(len(outcome.children) - fan_out if outcome.children else 0)
+        self._feeder.own.add(index)
+        self._observer.accepted(index, outcome.job, outcome.children)
+        for entry in verdicts.entries:
+            if isinstance(entry, CaptureEnded):
+                self._capture_ended(entry, known)
+        if not self._policy.collect:
+            self._observer.ended(index)
+        return known
 
     async def _read_status(self) -> None:
         sent_at = self._clock.monotonic()
@@ -341,8 +487,9 @@ class Runner:
         reply = await self._api.status()
         timing = self._timing(sent_at)
         verdicts = status_read(reply.outcome, timing, window=reply.window, jitter=self._jitter)
-        self._end_call(verdicts, reply.window, timing)
+        self._end_call(verdicts, reply, timing)
         self._notebook.status_read(reply.outcome)
+        self._observer.status_read(reply.outcome)
 
     async def _read_job(self, read: JobRead) -> None:
         sent_at = self._clock.monotonic()
@@ -355,9 +502,11 @@ class Runner:
         for entry in verdicts.entries:
             if isinstance(entry, CaptureEnded):
                 self._capture_ended(entry, known)
+            elif isinstance(entry, Accepted):
+                self._observer.accepted(read.index, known.job, known.children)
         if isinstance(reply.outcome, Unclear):
             self._notebook.read_failed(known.id, reply.outcome)
-        self._end_call(verdicts, reply.window, timing)
+        self._end_call(verdicts, reply, timing)
 
     def _timing(self, sent_at: float) -> Timing:
         return Timing(sent_at, self._clock.monotonic(), self._clock.wall())
@@ -370,8 +519,9 @@ class Runner:
         self._wake()
         return False
 
-    def _end_call(self, verdicts: Verdicts, window: WindowReading | None, timing: Timing) -> None:
+    def _end_call(self, verdicts: Verdicts, reply: Reply[Any], timing: Timing) -> None:
         """Tell journal and core, the same for every call."""
+        window = reply.window
         self._writer.add(*verdicts.entries)
         self.controller.receive(verdicts.event)
         if window is not None and not isinstance(verdicts.event, Throttled):
@@ -380,7 +530,7 @@ class Runner:
             )
         if verdicts.stop is not None:
             self.controller.stop(*verdicts.stop)
-        self._notebook.after_call(verdicts.event)
+        self._notebook.after_call(verdicts.event, code=getattr(reply.outcome, "code", ""))
         self._wake()
 
     # Ends ---------------------------------------------------------------------------------
@@ -389,15 +539,17 @@ class Runner:
         """A request has ended as an error."""
         request = self._requests.pop(index)
         self._doubtful.discard(index)
+        self._held.discard(index)
         self._notebook.rejected(request.id, entry)
         self._observer.rejected(index, entry)
 
     def _capture_ended(self, entry: CaptureEnded, known: KnownJob) -> None:
         known.left -= 1
+        self._notebook.capture_ended(known.id, entry)
+        self._observer.captured(known.id, known.job, entry)
         if known.left <= 0:
             self._jobs.pop(entry.index, None)
-        self._notebook.capture_ended(known.id, entry)
-        self._observer.captured(known.id, entry)
+            self._observer.ended(entry.index)
 
     def _give_up(self, decision: GiveUp) -> None:
         """End a request, or a capture of it, by the core's word."""
@@ -406,10 +558,12 @@ class Runner:
         known = self._jobs.get(decision.index)
         if known is None:
             request = self._requests[decision.index]
-            if decision.index in self._doubtful:
+            doubtful = decision.index in self._doubtful
+            if doubtful:
                 error["idempotencyKey"] = request.key
-            entry = Rejected(decision.index, wall, error)
-            self._writer.add(entry)
+            entry = Rejected(decision.index, wall, error, "unknown" if doubtful else "rejected")
+            # A refusal may have made it pending again, from where the journal ends nothing.
+            self._writer.add(Sent(decision.index, wall), entry)
             self._forget(decision.index, entry)
             return
         child = known.job if decision.child is None else known.children[decision.child]

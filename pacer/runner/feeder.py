@@ -15,6 +15,7 @@ from pacer.journal.protocol import Journal, PendingRequest, Record
 from pacer.pacing.controller import PacingController
 from pacer.pacing.events import Adopted, Item, Memory, Queued
 from pacer.pacing.gates import Lane
+from pacer.runner.bits import Bits
 from pacer.runner.calls import KnownJob
 from pacer.runner.writer import BlockingRunner
 
@@ -36,6 +37,10 @@ class Feeder:
     Attributes:
         wanted: The window has room and the journal has more.
 
+        busy: A page is being read.
+
+        own: Requests that were accepted in this invocation.
+
         stale: Requests too long in doubt to be resent unasked.
     """
 
@@ -50,6 +55,7 @@ class Feeder:
         doubtful: set[int],
         clock: Clock,
         collect: bool,
+        unsent: bool,
         resend_in_doubt: bool,
     ) -> None:
         self._journal = journal
@@ -61,19 +67,20 @@ class Feeder:
         self._clock = clock
         self._resend_in_doubt = resend_in_doubt
         self._began = clock.wall()
-        self._busy = False
-        self._pending_after: int | None = -1
+        self.busy = False
+        self._pending_after: int | None = -1 if unsent else None
         self._adopted_after: int | None = -1 if collect else None
         self._last_paged = -1
         self.stale = 0
+        self.own = Bits()
 
     @property
     def wanted(self) -> bool:
         """Return whether :meth:`feed` should be called; true once until it returns."""
-        if self._busy:
+        if self.busy:
             return False
         wanted = self._wants_backlog or self._wants_jobs
-        self._busy = wanted
+        self.busy = wanted
         return wanted
 
     @property
@@ -118,7 +125,7 @@ class Feeder:
                 self._pending_after = self._last_paged if len(page) == PAGE else None
                 self._hand_over(page)
         finally:
-            self._busy = False
+            self.busy = False
 
     def take(self, records: Sequence[Record]) -> None:
         """Queue requests that have just been made durable, behind all others."""
@@ -127,6 +134,11 @@ class Feeder:
         self._hand_over(
             [PendingRequest(r.index, r.id, r.key, r.body, r.fan_out, r.surfaces, None, None) for r in records]
         )
+
+    def doubt(self, record: Record) -> None:
+        """Queue a request whose sync capture brought no usable reply."""
+        r, wall = record, self._clock.wall()
+        self._hand_over([PendingRequest(r.index, r.id, r.key, r.body, r.fan_out, r.surfaces, wall, wall)])
 
     def _hand_over(self, page: list[PendingRequest]) -> None:
         self._requests.update((request.index, request) for request in page)
@@ -151,8 +163,8 @@ class Feeder:
         self._adopted_after = page[-1].index if len(page) == PAGE else None
         now, wall = self._clock.monotonic(), self._clock.wall()
         for job in page:
-            if job.accepted_at >= self._began or job.index in self._jobs:
-                continue  # this invocation's own
+            if job.index in self.own:
+                continue  # not by the time: a wall clock may step back
             positions = {child: position for position, child in enumerate(job.children)}
             ended = frozenset(positions[child] for child in job.ended if child in positions)
             left = len(job.children) - len(ended) if job.children else 1
@@ -177,4 +189,4 @@ def recalled(journal: Journal, *, offset: float) -> Memory:
     window = learnt.get("window")
     if window is not None:
         window = {**window, "resets_at": window["resets_at"] - offset}
-    return Memory(gates, unit=learnt.get("unit"), window=window)
+    return Memory(gates, unit=learnt.get("unit"), window=window, probed=bool(learnt.get("probed")))

@@ -18,6 +18,7 @@ from pacer.pacing.events import Event, Lost, Throttled
 from pacer.pacing.gates import Lane
 from pacer.runner.progress import Outcome, Progress
 from pacer.runner.writer import JournalWriter
+from pacer.version import __version__
 from pacer.wire.replies import Refused, StatusOutcome, Unclear
 
 WORTH_TELLING = 0.5
@@ -68,6 +69,7 @@ class Notebook:
             pending=counts.pending,
             in_doubt=counts.sent,
             outstanding=counts.accepted,
+            version=__version__,
         )
 
     def ended(self, outcome: Outcome) -> None:
@@ -185,7 +187,8 @@ class Notebook:
     def _gate_moved(self, lane: Lane, code: str, event: Throttled | Lost) -> None:
         now, wall = self._clock.monotonic(), self._clock.wall()
         until = wall + self._controller.gates[lane].until - now
-        self._writer.add(GateMoved(lane.value, until))
+        # At once: the next invocation must know of it even if this one is killed now.
+        self._writer.add(GateMoved(lane.value, until), urgent=True)
         self.tell(
             happening.THROTTLED,
             lane=lane.value,
@@ -217,6 +220,8 @@ class Notebook:
             if name == "unit":
                 self._writer.add(Learnt(name, value))
                 self.tell(happening.UNIT_LEARNT, unit=str(value).lower())
+            elif name == "probed":
+                self._writer.add(Learnt(name, value))
             elif isinstance(value, dict):
                 self._writer.add(Learnt(name, {**value, "resets_at": value["resets_at"] + offset}))
                 known = before if isinstance(before, dict) else {}

@@ -14,7 +14,7 @@ from typing import Protocol, TypeVar
 
 import anyio
 
-from pacer.errors import PacerError
+from pacer.errors import JournalLost, PacerError
 from pacer.journal.protocol import CaptureEnded, Entry, Journal, Rejected
 
 ResultT = TypeVar("ResultT")
@@ -64,13 +64,16 @@ class JournalWriter:
         self._projected_at = float("-inf")
         self._unprojected = False
         self._closing = False
+        self._ended = False
         self.failure: PacerError | None = None
 
-    def add(self, *entries: Entry) -> None:
-        """Hand over outcomes; they are written soon."""
+    def add(self, *entries: Entry, urgent: bool = False) -> None:
+        """Hand over outcomes; they are written soon, *urgent* ones at once."""
         self._entries.extend(entries)
         if not self._filled.is_set():
             self._filled.set()
+        if urgent:
+            self._urgent.set()
 
     async def commit(self, *entries: Entry) -> None:
         """
@@ -80,12 +83,15 @@ class JournalWriter:
             PacerError: They are not; see :attr:`failure`.
         """
         self._entries.extend(entries)
-        written = self._written
-        self._filled.set()
-        self._urgent.set()
-        await written.wait()
+        if not self._ended:
+            written = self._written
+            self._filled.set()
+            self._urgent.set()
+            await written.wait()
         if self.failure is not None:
             raise self.failure
+        if self._ended and self._entries:
+            raise JournalLost("The run has ended; nothing more is written to the journal.")
 
     @property
     def full(self) -> bool:
@@ -94,6 +100,13 @@ class JournalWriter:
 
     async def run(self) -> None:
         """Write until :meth:`close`; returns early when writing has failed."""
+        try:
+            await self._write_all()
+        finally:
+            self._ended = True
+            self._written.set()  # whoever has asked since must not wait for ever
+
+    async def _write_all(self) -> None:
         while not (self._closing and not self._entries and not self._unprojected):
             if not self._entries and not self._closing:
                 await self._wait_for_entries()
@@ -140,7 +153,6 @@ class JournalWriter:
         except PacerError as error:
             self.failure = error
             self._closing = True
-            self._written.set()  # whoever has asked since must not wait for ever
         else:
             if project is not None:
                 self._unprojected = False

@@ -47,6 +47,13 @@ class InMemorySearchApi:
             return Reply(answer)
         return parse_submit(answer.status, _headers(answer), _body(answer), now=self._clock.wall())
 
+    async def capture(self, body: bytes) -> Reply[SubmitOutcome]:
+        """``POST /v1/search?mode=sync``."""
+        answer = await self._call(Call("POST", "/v1/search", {"mode": "sync"}, self._headers, body))
+        if isinstance(answer, Unclear):
+            return Reply(answer)
+        return parse_submit(answer.status, _headers(answer), _body(answer), now=self._clock.wall())
+
     async def status(self) -> Reply[StatusOutcome]:
         """``GET /v1/async/status``."""
         answer = await self._call(Call("GET", "/v1/async/status", {}, self._headers))

@@ -49,6 +49,7 @@ from pacer.pacing.events import (
     StatusMissing,
     StatusRead,
     Submission,
+    SyncCapture,
     Throttled,
     Unasked,
     WindowTold,
@@ -327,6 +328,10 @@ class World:
                     return lambda now: [ParentRead(now, at, index, job.fan_out, ended)]
                 terminal = child in job.ended
                 return lambda now: [CaptureRead(now, at, index, child, terminal)]
+            case SyncCapture():
+                raise AssertionError("nothing in these runs asks for the sync lane")
+            case SyncCapture():
+                raise AssertionError("callers send these; the core decides none")
 
     def _submitted(self, index: int, at: float, fault: Fault | None, jitter: float) -> Reply:
         item = self.items[index]

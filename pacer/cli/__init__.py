@@ -1,0 +1,3 @@
+"""
+The ``pacer`` command: typer commands, and what they show on a terminal.
+"""

@@ -1,0 +1,52 @@
+"""
+What every display can do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+from pacer.instrumentation.happening import Happening
+from pacer.pacing.controller import Statistics
+from pacer.runner import Progress
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """
+    The run at one moment.
+
+    Attributes:
+        progress: Its running totals.
+
+        statistics: What the core knows; None before the run has begun.
+    """
+
+    progress: Progress
+    statistics: Statistics | None
+
+
+Looker: TypeAlias = Callable[[], Look]
+"""Looks at the run now."""
+
+
+class Display(Protocol):
+    """Shows a run. All calls come from the event loop."""
+
+    def note(self, text: str) -> None:
+        """Say something that is not a happening of the run: a file was renamed, say."""
+        ...
+
+    def hear(self, told: Happening) -> None:
+        """Take in a happening."""
+        ...
+
+    async def keep(self, look: Looker) -> None:
+        """Keep what is shown up to date; runs until it is cancelled."""
+        ...
+
+    def close(self) -> None:
+        """Leave the terminal as it was."""
+        ...

@@ -1,0 +1,125 @@
+"""
+Options that several commands have, and what is read from the environment.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pacer.errors import UsageError
+from pacer.pacing.policy import UnitChoice
+
+if TYPE_CHECKING:
+    from pydantic import SecretStr
+
+KEY_VARIABLE = "AISEARCH_API_KEY"
+BASE_URL_VARIABLE = "AISEARCH_BASE_URL"
+
+
+class LogFormat(Enum):
+    """How the log is written."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+@dataclass(frozen=True, slots=True)
+class Reserve:
+    """
+    What ``--reserve`` keeps free for others on the key.
+
+    Attributes:
+        units: Units of the queue.
+
+        share: The same as a share of its capacity, in [0, 1).
+    """
+
+    units: int = 0
+    share: float = 0.0
+
+    def of(self, capacity: int) -> int:
+        """Return the units that are kept free of a queue of *capacity*."""
+        return max(self.units, int(self.share * capacity))
+
+
+def read_reserve(text: str) -> Reserve:
+    """
+    Read ``20`` or ``15%``.
+
+    Errors:
+        UsageError: It is neither.
+    """
+    if re.fullmatch(r"[0-9]{1,9}", text):
+        return Reserve(units=int(text))
+    if re.fullmatch(r"[0-9]{1,2}(\.[0-9]+)?%", text):
+        return Reserve(share=float(text[:-1]) / 100)
+    raise UsageError(f"--reserve {text} is neither a number of units, like 20, nor a share, like 15%.")
+
+
+BaseUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--base-url",
+        metavar="URL",
+        envvar=BASE_URL_VARIABLE,
+        help="Where the service is. [dim]Default: the documented address.[/dim]",
+    ),
+]
+AllowHttp = Annotated[
+    bool, typer.Option("--allow-http", help="Take a plain http URL that is not on this machine.")
+]
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
+Unit = Annotated[
+    UnitChoice,
+    typer.Option("--unit", help="What the service's queue counts, if you know. Otherwise it is learnt."),
+]
+ReserveOption = Annotated[
+    str,
+    typer.Option(
+        "--reserve",
+        metavar="N|N%",
+        help="Room in the queue kept free for others on the key.",
+    ),
+]
+
+
+def api_key() -> SecretStr | None:
+    """Return the key from the environment; an empty one counts as missing."""
+    from pydantic import SecretStr
+
+    text = os.environ.get(KEY_VARIABLE, "").strip()
+    return SecretStr(text) if text else None
+
+
+def required_key() -> SecretStr:
+    """
+    Return the key from the environment.
+
+    Errors:
+        UsageError: There is none.
+    """
+    key = api_key()
+    if key is None:
+        raise UsageError(
+            f"There is no API key. Set {KEY_VARIABLE} in the environment; to try pacer without one, "
+            "use pacer run INPUT --sandbox."
+        )
+    return key
+
+
+def service_address(base_url: str | None, *, allow_http: bool) -> str:
+    """
+    Return the base URL in its one spelling.
+
+    Errors:
+        UsageError: It is not one, or the key would cross a network in the clear.
+    """
+    from pacer.api.address import DEFAULT_BASE_URL, address
+
+    return address(base_url or DEFAULT_BASE_URL, allow_http=allow_http).base

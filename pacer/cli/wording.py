@@ -1,0 +1,146 @@
+"""
+Happenings, waits and numbers in words.
+
+Whatever comes from the service or from the input is passed through
+:func:`pacer.wire.text.printable` before it gets here or on the way out.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from pacer.instrumentation import happening
+from pacer.instrumentation.happening import Happening
+from pacer.wire.text import printable
+
+LONGEST = 300
+"""Characters of one line about a happening."""
+
+WAITS: Final[Mapping[str, str]] = {
+    "drain": "the queue is full, and drains",
+    "captures": "all is submitted; the last captures are still running",
+    "window": "the request-rate window is used up",
+    "gate": "Retry-After",
+    "reserve": "the rest of the queue is kept free for others (--reserve)",
+    "concurrency": "as many submissions are in flight as are allowed (--concurrency)",
+    "unit": "what the queue counts is not known yet (--unit or --probe may help)",
+    "tenants": "others on this key hold the queue",
+    "outage": "the service does not answer; the next probe",
+    "retry": "requests that must wait before they are sent again",
+    "round_trip": "answers to what was just sent",
+}
+"""What each bound of ``pacer.pacing.decisions`` means to a person."""
+
+
+def why(bound: str) -> str:
+    """Return the reason of a wait in words."""
+    return WAITS.get(bound, bound)
+
+
+def clock(at: float) -> str:
+    """Return the local time of day of wall time *at*."""
+    return datetime.fromtimestamp(at).strftime("%H:%M:%S")
+
+
+def span(seconds: float) -> str:
+    """Return a length of time: ``0.4 s``, ``12 s``, ``3:05``, ``2:10:00``."""
+    if not math.isfinite(seconds):
+        return "unknown"
+    if seconds < 9.95:
+        return f"{max(seconds, 0.0):.1f} s"
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def count(number: int, noun: str, plural: str = "") -> str:
+    """Return ``1 request``, ``1,200 requests``."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def sentence(told: Happening) -> str:
+    """Return *told* on one line, without its time."""
+    phrase = _PHRASES.get(told.name)
+    text = phrase(told.facts) if phrase else f"{told.name} {dict(told.facts)}"
+    return printable(text, LONGEST)
+
+
+def _started(facts: Mapping[str, Any]) -> str:
+    text = f"started: {count(facts['requests'], 'request')}, {facts['pending']:,} not yet sent"
+    if facts["in_doubt"]:
+        text += f", {facts['in_doubt']:,} in doubt"
+    if facts["outstanding"]:
+        text += f", {facts['outstanding']:,} with the service"
+    return text
+
+
+def _ended(facts: Mapping[str, Any]) -> str:
+    text = f"{facts['outcome']} after {span(facts['seconds'])}"
+    return f"{text}: {facts['reason']}" if facts["reason"] else text
+
+
+def _snapshot(facts: Mapping[str, Any]) -> str:
+    capacity = "unknown" if facts["capacity"] is None else f"{facts['capacity']:,}"
+    return f"queue: depth {facts['depth']:,} of {capacity}, headroom {facts['headroom']:,}"
+
+
+def _wave(facts: Mapping[str, Any]) -> str:
+    return (
+        f"wave {facts['number']:,}: {count(facts['requests'], 'request')}, "
+        f"{count(facts['captures'], 'capture')}"
+    )
+
+
+def _wait(facts: Mapping[str, Any]) -> str:
+    reason = why(facts["bound"])
+    if facts["until"] is None:
+        return f"waiting: {reason}"
+    return f"waiting {span(facts['seconds'])}, until {clock(facts['until'])}: {reason}"
+
+
+_CLOSES = {
+    "rate": "nothing is sent",
+    "queue": "nothing is submitted",
+    "concurrency": "no sync capture is asked for",
+}
+
+
+def _throttled(facts: Mapping[str, Any]) -> str:
+    closes = _CLOSES.get(facts["lane"], "nothing is sent")
+    asked = facts["retry_after"]
+    source = "no usable Retry-After" if asked is None else f"Retry-After {span(asked)}"
+    what = "503" if facts["code"] == "HTTP_503" else f"429 {facts['code']}"
+    return f"{what}: {closes} before {clock(facts['until'])} ({source})"
+
+
+_PHRASES: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
+    happening.RUN_STARTED: _started,
+    happening.RUN_ENDED: _ended,
+    happening.SNAPSHOT_READ: _snapshot,
+    happening.SNAPSHOT_FAILED: lambda facts: f"the snapshot could not be read: {facts['reason']}",
+    happening.WAVE_SENT: _wave,
+    happening.WAIT_BEGAN: _wait,
+    happening.THROTTLED: _throttled,
+    happening.REQUEST_DOUBTED: lambda facts: (
+        f"{facts['request']}: no usable reply ({facts['reason']}); it goes again under the same key"
+    ),
+    happening.REQUEST_REJECTED: lambda facts: (
+        f"{facts['request']}: rejected: {facts['code']}: {facts['message']}"
+    ),
+    happening.CAPTURE_ENDED: lambda facts: (
+        f"{facts['request']}: {facts['surface']} {facts['region']}: {facts['status']}"
+    ),
+    happening.READ_FAILED: lambda facts: f"{facts['request']}: could not be read: {facts['reason']}",
+    happening.OUTAGE_BEGAN: lambda _: "the service does not answer: one probe at a time from here on",
+    happening.OUTAGE_ENDED: lambda facts: f"the service answers again, after {span(facts['seconds'])}",
+    happening.UNIT_LEARNT: lambda facts: f"learnt: the queue counts {facts['unit']}",
+    happening.WINDOW_LEARNT: lambda facts: (
+        f"learnt: {count(int(facts['limit']), 'request')} in {span(facts['length'])}"
+    ),
+    happening.RESULTS_LOST: lambda facts: f"the results could not be written: {facts['reason']}",
+}

@@ -1,0 +1,53 @@
+"""
+The result line: a contract, to the letter.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+
+from pacer.journal.protocol import Json, ResultRow
+
+FIRST_BYTES = b'{"request":'
+"""How every line begins."""
+
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+
+
+def render(row: ResultRow) -> bytes:
+    """
+    Return *row* as one line of compact JSON in UTF-8, line feed included.
+
+    JSON has no NaN and no infinity, and UTF-8 no lone surrogate, but a service
+    can send them all the same: the first become null, the second stay escaped.
+    """
+    line = {
+        "request": row.request,
+        "index": row.index,
+        "job": row.job,
+        "child": row.child,
+        "surface": row.surface,
+        "region": row.region,
+        "status": row.status,
+        "envelope": row.envelope,
+        "error": row.error,
+    }
+    try:
+        text = _encode(line)
+    except ValueError:
+        text = _encode(_finite(line))
+    # For a surrogate "backslashreplace" writes what JSON's own escape is.
+    return text.encode("utf-8", "backslashreplace") + b"\n"
+
+
+def _finite(value: Json) -> Json:
+    match value:
+        case dict():
+            return {key: _finite(item) for key, item in value.items()}
+        case list():
+            return [_finite(item) for item in value]
+        case float() if not math.isfinite(value):
+            return None
+        case _:
+            return value
