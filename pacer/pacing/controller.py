@@ -45,6 +45,9 @@ __all__ = ["PacingController", "Statistics"]
 
 INFINITY = float("inf")
 
+READS_SHARE = 8
+"""Captures waiting to be read for each read in flight beyond the initial ones: eight round trips' work."""
+
 
 class PacingController:
     """
@@ -119,6 +122,8 @@ class PacingController:
             self.account.now_bound_by(decision.bound, now=now)
         else:
             self.account.settle(now=now)
+        if isinstance(decision, SubmitWave | ReadSnapshot | Collect):
+            self._state.calls(at=now)
         return decision
 
     def _decide(self, now: float) -> Decision:
@@ -138,8 +143,8 @@ class PacingController:
             return self._wait(rate.until, Bound.GATE)
         if self.health.outage:
             return self._probe(now)
-        if not self.health.ever_answered and calls:
-            # The first call goes alone: a refused key must cost one request.
+        if self._state.alone and calls:
+            # A refused key must cost one request, and so must a window that is not known.
             return self._wait(INFINITY, Bound.ROUND_TRIP)
         room = self.window.room(now=now)
         if room < 1:
@@ -161,7 +166,7 @@ class PacingController:
 
     def _check_limits(self, now: float) -> None:
         policy, health = self.policy, self.health
-        if not health.ever_answered and now - self._state.busy_since >= policy.unreachable_after:
+        if not health.ever_answered and now - self._state.unanswered_since >= policy.unreachable_after:
             self.stop("UNREACHABLE", f"no reply for {policy.unreachable_after:,.0f} s; check the address")
         elif health.out_since is not None and now - health.out_since >= policy.outage_most:
             self.stop("OUTAGE", f"no answer for {policy.outage_most:,.0f} s; run again later")
@@ -215,7 +220,7 @@ class PacingController:
         if not self.health.allows(Kind.SUBMIT, now=now, in_flight=len(admission.in_flight)):
             return None
         slots = room
-        if self.health.kinds[Kind.SUBMIT].since is not None or not self.health.ever_answered:
+        if self.health.kinds[Kind.SUBMIT].since is not None or self._state.alone:
             slots = 1
         wave = admission.take(now=now, slots=slots)
         return self._send(wave, now) if wave else None
@@ -254,8 +259,8 @@ class PacingController:
             spare = room
         else:
             spare = room - wanted_by_submissions(self._state, now=now) if room != INFINITY else room
-        spare = min(spare, self.policy.concurrency - collection.in_flight)
-        if self.health.kinds[Kind.JOB].since is not None:
+        spare = min(spare, self._reads_at_once - collection.in_flight)
+        if self.health.kinds[Kind.JOB].since is not None or self._state.alone:
             spare = min(spare, 1)
         if spare < 1:
             return None
@@ -263,6 +268,20 @@ class PacingController:
         for _ in reads:
             self.window.sent(at=now)
         return Collect(reads) if reads else None
+
+    @property
+    def _reads_at_once(self) -> float:
+        """
+        Job reads that may be in flight.
+
+        As few as may cost little when they discover a window, more when many captures
+        wait; all that are allowed once the window is known, which then bounds them.
+        """
+        policy = self.policy
+        if self.window.limit is not None:
+            return policy.concurrency
+        waiting = self.collection.probably_ended / READS_SHARE
+        return min(max(waiting, policy.initial_concurrency), policy.concurrency)
 
     # What is known --------------------------------------------------------------------------
 

@@ -135,12 +135,12 @@ class CostModel:
             return False
         for unit in Unit:
             queued = self._children_in(depth, unit)
-            if queued is None:
-                self._remainders[unit].see(float("-inf") if unit is Unit.PARENTS else float("inf"))
+            if queued is not None and (unit is not Unit.CHILDREN or queued <= inflight):
+                self._remainders[unit].see(inflight - queued)
+            elif unit is Unit.BOTH:
+                self._remainders[unit].see(float("inf"))
             else:
-                remainder = inflight - queued
-                possible = remainder >= -self._uncertainty(unit)  # less than nothing cannot run
-                self._remainders[unit].see(remainder if possible else float("-inf"))
+                self._distrusted.add(unit)  # more waits, under this reading, than there can be
         self._readings += 1
         if self._readings < READINGS_NEEDED:
             return False
@@ -191,7 +191,9 @@ class CostModel:
         for unit in (Unit.BOTH, Unit.CHILDREN, Unit.PARENTS):
             moved = self._remainders[unit].moved
             tolerance = self._tolerance(unit)
-            if moved <= tolerance and unit not in self._distrusted:
+            if unit in self._distrusted:
+                continue
+            if moved <= tolerance:
                 self.known = unit is not Unit.BOTH or self._others_moved()
                 changed = self.unit is not unit
                 self.unit = unit
@@ -204,15 +206,9 @@ class CostModel:
     def _tolerance(self, unit: Unit) -> float:
         return float(self._largest) if unit is Unit.PARENTS and self._largest > 1 else EXACT
 
-    def _uncertainty(self, unit: Unit) -> float:
-        """By how many captures too many may be taken for queued; only children are counted exactly."""
-        if unit is Unit.CHILDREN:
-            return EXACT
-        return float(self._largest) if unit is Unit.PARENTS else float("inf")
-
     def _others_moved(self) -> bool:
         return all(
-            self._remainders[unit].moved >= 2 * self._tolerance(unit)
+            unit in self._distrusted or self._remainders[unit].moved >= 2 * self._tolerance(unit)
             for unit in (Unit.CHILDREN, Unit.PARENTS)
         )
 

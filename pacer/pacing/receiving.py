@@ -137,6 +137,7 @@ def _accepted(state: State, event: Accepted) -> None:
 def _answered(state: State, call: Call, *, at: float, sent_at: float | None = None) -> None:
     """A call was answered by the service and let through its rate limit."""
     state.window.answered(at=at)
+    state.alone = False
     if sent_at is not None:
         state.reading.timed(sent_at=sent_at, at=at)
         state.gates[Lane.RATE].progressed(sent_at=sent_at)
@@ -195,6 +196,8 @@ def _throttled(state: State, event: Throttled) -> None:
     state.window.answered(at=event.at, passed=event.lane is not Lane.RATE)
     state.reading.timed(sent_at=event.sent_at, at=event.at)
     _alive(state, event.call)
+    if event.lane is not Lane.RATE:
+        state.alone = False  # the rate limit has let it through
     lane = _closed_by(event)
     gate = state.gates[lane]
     burst = gate.close(
@@ -208,6 +211,7 @@ def _throttled(state: State, event: Throttled) -> None:
     if event.lane is Lane.RATE and burst:
         state.window.refused(at=event.at, limit=event.limit, resets_in=event.resets_in)
         if state.window.limit is None:
+            state.alone = True
             state.admission.start_alone()
     match event.call:
         case Submission(index=index):

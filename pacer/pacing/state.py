@@ -34,6 +34,9 @@ class State:
 
         progress_at: When something was last accepted, rejected or found ended.
 
+        alone: The next call goes out alone, whatever it is: nothing has been let
+            through yet since the start, or since a 429 that told nothing.
+
         status_missing: There is no status endpoint.
 
         read_wanted: Somebody has asked for a snapshot.
@@ -48,6 +51,7 @@ class State:
     def __init__(self, policy: Policy, *, now: float) -> None:
         self.policy = policy
         self.started_at = now
+        self._first_call_at = float("inf")
         self.busy_since = now
         self.admission = Admission(policy)
         self.reading = Reading(policy)
@@ -62,6 +66,7 @@ class State:
         self.throttled: dict[str, int] = {}
         self.stopped: Stop | None = None
         self.progress_at = now
+        self.alone = True
         self.status_missing = False
         self.probed_by_read = False
         self.read_wanted = False
@@ -103,6 +108,15 @@ class State:
         """Make the next decision a :class:`Stop`; the first reason stands."""
         if self.stopped is None:
             self.stopped = Stop(code, reason)
+
+    def calls(self, *, at: float) -> None:
+        """A call leaves now."""
+        self._first_call_at = min(self._first_call_at, at)
+
+    @property
+    def unanswered_since(self) -> float:
+        """Since when a service that never answered has been asked; infinity while a gate forbade to ask."""
+        return max(self.busy_since, self._first_call_at)
 
     def check_gate(self, lane: Lane, *, now: float) -> None:
         """Stop where a gate asks for more patience than there is."""

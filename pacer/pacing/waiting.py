@@ -22,7 +22,7 @@ def wait(state: State, at: float, bound: Bound) -> WaitUntil:
     """Wait, but not past the moment at which a limit stops the batch."""
     policy, health = state.policy, state.health
     if not health.ever_answered:
-        at = min(at, state.busy_since + policy.unreachable_after)
+        at = min(at, state.unanswered_since + policy.unreachable_after)
     if health.out_since is not None:
         at = min(at, health.out_since + policy.outage_most)
     if len(state.admission.backlog):
