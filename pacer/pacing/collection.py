@@ -18,14 +18,13 @@ a pause that doubles, through its parent's summary if it has many companions.
 
 from __future__ import annotations
 
-import heapq
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from pacer.pacing.decisions import GiveUp
 from pacer.pacing.events import CaptureRead, JobMissing, JobRead, ParentRead
 from pacer.pacing.policy import Policy
+from pacer.pacing.stragglers import Job, Sojourn, Stragglers
 
 FIRST_MARGIN = 0.15
 """The margin to begin with, as a share of what is in flight."""
@@ -37,63 +36,11 @@ MISS_SHARE = 0.015
 HITS_A_MISS = 120.0
 """Hits that narrow it as much as one miss widens it: about one read in 120 is in vain."""
 
-SUMMARY_FROM = 4
-"""Stragglers of one request from which one read of the parent is the cheaper look."""
-
-STRAGGLER_SHARE = 0.35
-"""A capture read in vain is read again after so much more of its age: those that are slow are very slow."""
-
 COUNT_HOLDS = 30.0
 """Seconds for which a count of what has ended is worth more than a guess by age."""
 
 TRUSTED_PATIENCE = 4.0
 """Usual times that a capture takes before a scout looks, where a count says what has ended."""
-
-SOJOURNS = 128
-"""Captures remembered for how long captures take."""
-
-FIRST_SOJOURN = 3.0
-"""Seconds a capture is given before anything is known; tens of seconds are usual (API.md 11)."""
-
-
-@dataclass(slots=True)
-class Job:
-    """
-    An accepted request with captures outstanding.
-
-    Attributes:
-        children: How many; 0 while unknown.
-
-        expected: How many there should be.
-
-        ended: Positions that have ended.
-
-        late: Positions read in vain that wait to be read again, one by one.
-
-        summary: Positions read in vain that wait for the parent's summary.
-
-        asked: A read of the parent is under way, or waits for its time.
-
-        missing_since: When a 404 first came for a child, or the parent (None).
-    """
-
-    index: int
-    accepted_at: float
-    children: int
-    expected: int
-    surfaces: tuple[str, ...]
-    ended: set[int] = field(default_factory=set)
-    late: set[int] = field(default_factory=set)
-    summary: set[int] = field(default_factory=set)
-    misses: int = 0
-    losses: int = 0
-    asked: bool = False
-    missing_since: dict[int | None, float] = field(default_factory=dict)
-
-    @property
-    def unended(self) -> int:
-        """Captures still to come."""
-        return (self.children or self.expected) - len(self.ended)
 
 
 class Collection:
@@ -115,8 +62,8 @@ class Collection:
         self._jobs: dict[int, Job] = {}
         self._fresh: deque[JobRead] = deque()
         self._certain: deque[JobRead] = deque()
-        self._late: list[tuple[float, int, JobRead]] = []  # heap of (due, n, read)
-        self._pushed = 0
+        self._sojourn = Sojourn()
+        self._stragglers = Stragglers(self._jobs, self._sojourn, policy)
         self._recent: deque[tuple[float, int]] = deque()  # (accepted at, captures) after the last snapshot
         self._recent_count = 0
         self._allowed = 0.0
@@ -126,9 +73,6 @@ class Collection:
         self._counted: set[JobRead] = set()  # in flight, on the word of a count
         self._scouted: set[JobRead] = set()  # in flight, ahead of any word
         self._scout_at = float("-inf")
-        self._sojourns: deque[float] = deque(maxlen=SOJOURNS)
-        self._learnt = 0
-        self._usual = FIRST_SOJOURN
         self._trusted = False
         self._share = FIRST_MARGIN  # the margin, as a share of what is in flight
         self._step = 0.0  # by which a miss widens it; 0 before a first reading
@@ -182,7 +126,7 @@ class Collection:
         self._told_at = at
         if inflight == 0:
             self._allowed = self._left = known
-            self._all_due(at, before=asked_at)
+            self._stragglers.all_ended(at, before=asked_at)
             return
         if not self._step:
             self._share = max(MISS_STEP / inflight, FIRST_MARGIN)
@@ -193,7 +137,7 @@ class Collection:
         self._allowed = max(0.0, ended - self._share * inflight)
         self._left = ended
         if by_surface is not None and ended > 0:
-            self._ended_by_surface(at, asked_at, by_surface)
+            self._stragglers.ended_by_surface(at, before=asked_at, by_surface=by_surface)
 
     def read(self, event: CaptureRead) -> None:
         """Take the outcome of reading a child."""
@@ -206,7 +150,7 @@ class Collection:
         if event.terminal:
             self._left -= 1
             age = event.asked_at - job.accepted_at
-            self._learn(age if event.sojourn is None else event.sojourn)
+            self._sojourn.learn(age if event.sojourn is None else event.sojourn)
             if counted:
                 self._share = max(0.0, self._share - self._step / HITS_A_MISS)
             if scouted:
@@ -218,7 +162,7 @@ class Collection:
             self._share += self._step
         if scouted:
             self._scouts = max(1.0, self._scouts / 4)
-            self._usual *= 1.1
+            self._sojourn.stretch()
             self._scout_at = event.at + max(1.0, 0.25 * (event.at - job.accepted_at))
         job.late.add(event.child)
         self._straggle(job, event.child, event.at)
@@ -255,7 +199,7 @@ class Collection:
             self._give_up(job, read.child, "NO_RESULT", "its reads keep failing")
             return
         pause = min(self._policy.retry_most, self._policy.retry_first * 2.0 ** min(job.losses - 1, 16))
-        self._push(at + pause * (0.5 + 0.5 * jitter), read)
+        self._stragglers.put(read, due=at + pause * (0.5 + 0.5 * jitter))
 
     def throttled(self, read: JobRead) -> None:
         """A read was refused by a gate: nothing was learnt, it is due as before."""
@@ -275,7 +219,7 @@ class Collection:
         if event.at - since >= self._policy.not_found_grace:
             self._give_up(job, event.call.child, "JOB_NOT_FOUND", "the service no longer knows this job")
         else:
-            self._push(event.at + 2.0 ** min(job.misses, 4), event.call)
+            self._stragglers.put(event.call, due=event.at + 2.0 ** min(job.misses, 4))
 
     # What is due --------------------------------------------------------------------
 
@@ -293,7 +237,7 @@ class Collection:
 
     def next_at(self) -> float:
         """Return when the next read falls due by time alone; infinity if none will."""
-        at = self._late[0][0] if self._late else float("inf")
+        at = self._stragglers.next_at()
         if self._fresh:
             at = min(at, self._times_out_at())
             if len(self._scouted) < self._scouts:
@@ -308,7 +252,8 @@ class Collection:
     def ready(self, *, now: float) -> bool:
         """Return whether anything is due now."""
         self._drop_ended()
-        self._postpone(now)
+        if self._none_left(now):
+            self._stragglers.postpone(now=now)
         return bool(self._certain or self._fresh_due(now)) or self.next_at() <= now
 
     @property
@@ -327,8 +272,9 @@ class Collection:
             read = self._fresh.popleft()
             self._counted.add(read)
             return read
-        if self._late and self._late[0][0] <= now:
-            return self._summary_or(heapq.heappop(self._late)[2]) or self._next(now)
+        straggler = self._stragglers.pop(now=now)
+        if straggler is not None:
+            return straggler
         if self._fresh and len(self._scouted) < self._scouts and now >= self._scout_due():
             read = self._fresh.popleft()
             self._scouted.add(read)
@@ -338,33 +284,6 @@ class Collection:
     def _none_left(self, now: float) -> bool:
         """Return whether the last count says that everything that had ended has been read."""
         return self._trusted and self._left < 1 and now - self._told_at <= COUNT_HOLDS
-
-    def _postpone(self, now: float) -> None:
-        """Put stragglers off that cannot have ended either; the oldest is read all the same in the end."""
-        timeout = self._policy.capture_timeout
-        while self._late and self._late[0][0] <= now and self._none_left(now):
-            read = self._late[0][2]
-            accepted_at = self._jobs[read.index].accepted_at
-            if now >= accepted_at + timeout:
-                return
-            heapq.heappop(self._late)
-            self._push(min(now + max(1.0, 0.1 * (now - accepted_at)), accepted_at + timeout), read)
-            self._drop_ended()
-
-    def _summary_or(self, read: JobRead) -> JobRead | None:
-        """Read the parent instead, where a request has several stragglers; None if that is on its way."""
-        job = self._jobs[read.index]
-        if read.child is None:
-            return read
-        if len(job.late) >= SUMMARY_FROM:
-            job.summary |= job.late
-            job.late.clear()
-            if job.asked:
-                return None
-            job.asked = True
-            return JobRead(read.index, None)
-        job.late.discard(read.child)
-        return read
 
     def _back(self, read: JobRead) -> bool:
         """Count a reply; return whether that read was a scout."""
@@ -389,70 +308,25 @@ class Collection:
         """When the oldest fresh capture is older than captures usually get."""
         job = self._jobs[self._fresh[0].index]
         patience = TRUSTED_PATIENCE if self._trusted else 1.0
-        return max(job.accepted_at + patience * self._usual, self._scout_at)
+        return max(job.accepted_at + patience * self._sojourn.usual, self._scout_at)
 
     def _drop_ended(self) -> None:
         for queue in (self._certain, self._fresh):
             while queue and self._is_over(queue[0]):
                 queue.popleft()
-        while self._late and self._is_over(self._late[0][2], late=True):
-            read = heapq.heappop(self._late)[2]
-            if read.child is None and read.index in self._jobs:
-                self._jobs[read.index].asked = False
+        self._stragglers.drop_ended()
 
-    def _is_over(self, read: JobRead, *, late: bool = False) -> bool:
+    def _is_over(self, read: JobRead) -> bool:
         job = self._jobs.get(read.index)
-        if job is None or (read.child is not None and read.child in job.ended):
-            return True
-        if not late:
-            return False
-        # A summary speaks for it now, or has spoken.
-        return bool(job.children) and (not job.summary if read.child is None else read.child not in job.late)
+        return job is None or (read.child is not None and read.child in job.ended)
 
     def _straggle(self, job: Job, child: int | None, at: float) -> None:
-        """Read it again after a pause that doubles, or end it when its time is over."""
+        """Read it again later, or end it when its time is over."""
         age = at - job.accepted_at
         if age >= self._policy.capture_timeout:
             self._give_up(job, child, "NO_RESULT", f"not ended {age:,.0f} s after its admission")
-            return
-        job.misses += 1
-        pause = max(1.0, STRAGGLER_SHARE * max(self._usual, age)) * 1.5 ** min(job.misses - 1, 8)
-        due = min(at + min(pause, 60.0), job.accepted_at + self._policy.capture_timeout)
-        self._push(max(due, at + 1.0), JobRead(job.index, child))
-
-    def _push(self, due: float, read: JobRead) -> None:
-        job = self._jobs[read.index]
-        if read.child is None:
-            job.asked = True
         else:
-            job.late.add(read.child)
-        self._pushed += 1
-        heapq.heappush(self._late, (due, self._pushed, read))
-
-    def _all_due(self, at: float, *, before: float) -> None:
-        """Nothing was in flight: every straggler accepted before has ended."""
-        self._late = [
-            (at if self._jobs[read.index].accepted_at <= before else due, n, read)
-            for due, n, read in self._late
-            if read.index in self._jobs
-        ]
-        heapq.heapify(self._late)
-
-    def _ended_by_surface(self, at: float, asked_at: float, by_surface: Mapping[str, int]) -> None:
-        """Stragglers on surfaces with nothing in flight have ended."""
-        for position, (due, n, read) in enumerate(self._late):
-            job = self._jobs.get(read.index)
-            if job is None or due <= at or job.accepted_at > asked_at or not job.surfaces:
-                continue
-            if all(by_surface.get(surface, 0) == 0 for surface in job.surfaces):
-                self._late[position] = (at, n, read)
-        heapq.heapify(self._late)
-
-    def _learn(self, sojourn: float) -> None:
-        self._sojourns.append(max(0.0, sojourn))
-        self._learnt += 1
-        if self._learnt % 8 == 1:
-            self._usual = max(0.5, sorted(self._sojourns)[int(0.95 * (len(self._sojourns) - 1))])
+            self._stragglers.put_later(job, child, at=at)
 
     def _end(self, job: Job, child: int) -> None:
         job.ended.add(child)

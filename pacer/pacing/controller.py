@@ -207,9 +207,9 @@ class PacingController:
         if reads:
             self.window.sent(at=now)
             return Collect(reads)
-        return self._wait(
-            min(self.admission.backlog.next_retry(), self.collection.next_at(), now + 1.0), Bound.OUTAGE
-        )
+        # What is due and yet may not go (a gate, a full connection) comes by the last of these.
+        times = (self.admission.backlog.next_retry(), self.collection.next_at(), now + 1.0)
+        return self._wait(min(at for at in times if at > now), Bound.OUTAGE)
 
     def _submit(self, now: float, room: float) -> SubmitWave | None:
         admission = self.admission
