@@ -15,6 +15,7 @@ from pacer.cli.plan import plan
 from pacer.cli.report import report
 from pacer.cli.run import EPILOG, run
 from pacer.cli.sandbox import sandbox
+from pacer.cli.simulate import simulate
 from pacer.cli.status import status
 from pacer.version import __version__
 
@@ -52,3 +53,4 @@ app.command()(plan)
 app.command()(status)
 app.command()(report)
 app.command()(sandbox)
+app.command()(simulate)

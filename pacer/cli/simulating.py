@@ -1,0 +1,72 @@
+"""
+Simulated runs as a table, or as a JSON document.
+
+The document of ``pacer simulate --json``, version 1::
+
+    {"document": "pacer.simulation", "version": 1, "pacer": "0.1.0",
+     "runs": [the fields of pacer.simulation.outcome.Outcome, ...], "findings": ["...", ...]}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from pacer.cli.exits import Exit, write_json
+from pacer.cli.signals import Signals
+from pacer.errors import UsageError
+from pacer.simulation.report import HEADINGS, chosen, findings, simulate, table
+from pacer.simulation.scenario import Scenario
+from pacer.version import __version__
+
+WIDEST = 200
+"""Columns of the table where there is no terminal whose width it must fit."""
+
+
+def listing(words: Sequence[str], *, as_json: bool) -> int:
+    """Name the scenarios that *words* choose."""
+    names = [scenario.name for scenario in _chosen(words)]
+    if as_json:
+        write_json(names)
+    else:
+        Console(highlight=False).print("\n".join(names), markup=False)
+    return Exit.OK
+
+
+def simulated(words: Sequence[str], *, seeds: int, rivals: bool, processes: int | None, as_json: bool) -> int:
+    """Run what *words* choose; return 1 if pacer missed a target."""
+    _chosen(words)
+    with Signals() as signals, signals.raising():
+        runs = list(simulate(words, seeds=range(1, seeds + 1), rivals=rivals, processes=processes))
+    found = list(findings(runs))
+    missed = [finding for finding in found if not finding.startswith("median:")]
+    if as_json:
+        write_json(
+            {
+                "document": "pacer.simulation",
+                "version": 1,
+                "pacer": __version__,
+                "runs": [run.as_json() for run in runs],
+                "findings": found,
+            }
+        )
+        return Exit.INCOMPLETE if missed else Exit.OK
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=WIDEST)
+    grid = Table(*HEADINGS, box=None, pad_edge=False)
+    for row in table(runs):
+        grid.add_row(*row)
+    console.print(grid)
+    for finding in found:
+        console.print(finding, markup=False)
+    return Exit.INCOMPLETE if missed else Exit.OK
+
+
+def _chosen(words: Sequence[str]) -> tuple[Scenario, ...]:
+    try:
+        return chosen(words)
+    except LookupError as error:
+        raise UsageError(str(error.args[0])) from None
