@@ -135,12 +135,12 @@ class CostModel:
             return False
         for unit in Unit:
             queued = self._children_in(depth, unit)
-            if queued is not None and (unit is not Unit.CHILDREN or queued <= inflight):
-                self._remainders[unit].see(inflight - queued)
-            elif unit is Unit.BOTH:
-                self._remainders[unit].see(float("inf"))
+            if unit is not Unit.BOTH and (queued is None or depth > inflight):
+                # More than we ever sent, or than is in flight: every child that is counted, and
+                # at least one of every parent, is in flight.
+                self._distrusted.add(unit)
             else:
-                self._distrusted.add(unit)  # more waits, under this reading, than there can be
+                self._remainders[unit].see(float("inf") if queued is None else inflight - queued)
         self._readings += 1
         if self._readings < READINGS_NEEDED:
             return False

@@ -21,7 +21,7 @@ def test_a_scenario_is_run_and_judged(capsys: pytest.CaptureFixture[str]) -> Non
 
 def test_a_word_that_fits_no_scenario_is_a_usage_error() -> None:
     """A mistyped scenario is named, and the way to the right ones."""
-    with pytest.raises(UsageError, match="nope.*--list"):
+    with pytest.raises(UsageError, match=r"nope.*--list"):
         simulated(["nope"], seeds=1, rivals=False, processes=1, as_json=False)
 
 

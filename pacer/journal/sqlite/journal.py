@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -75,7 +76,7 @@ class SqliteJournal:
             with failures.opening(path):
                 return cls(path, open_read_only(path), None, needs_batch=False)
         with failures.opening(path):
-            lock = Lock.acquire(path.resolve())
+            lock = Lock.acquire(Path(os.path.realpath(path)))  # resolve() raises RuntimeError on a loop of links
             try:
                 connection = open_writable(path, create=create)
             except BaseException:

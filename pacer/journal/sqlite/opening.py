@@ -120,7 +120,7 @@ def _ensure(path: Path, *, create: bool) -> bool:
 
 def _connect(path: Path, parameters: str) -> sqlite3.Connection:
     # Calls never overlap, but each may come from another thread of a pool.
-    uri = f"{path.resolve().as_uri()}?{parameters}"
+    uri = f"{Path(os.path.realpath(path)).as_uri()}?{parameters}"
     return sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
 
 
