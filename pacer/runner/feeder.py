@@ -15,8 +15,8 @@ from pacer.journal.protocol import Journal, PendingRequest, Record
 from pacer.pacing.controller import PacingController
 from pacer.pacing.events import Adopted, Item, Memory, Queued
 from pacer.pacing.gates import Lane
-from pacer.runner.bits import Bits
 from pacer.runner.calls import KnownJob
+from pacer.runner.hand import InHand
 from pacer.runner.writer import BlockingRunner
 
 PAGE = 1_000
@@ -39,8 +39,6 @@ class Feeder:
 
         busy: A page is being read.
 
-        own: Requests that were accepted in this invocation.
-
         stale: Requests too long in doubt to be resent unasked.
     """
 
@@ -50,9 +48,7 @@ class Feeder:
         controller: PacingController,
         *,
         run_blocking: BlockingRunner,
-        jobs: dict[int, KnownJob],
-        requests: dict[int, PendingRequest],
-        doubtful: set[int],
+        hand: InHand,
         clock: Clock,
         collect: bool,
         unsent: bool,
@@ -61,9 +57,7 @@ class Feeder:
         self._journal = journal
         self._controller = controller
         self._run_blocking = run_blocking
-        self._jobs = jobs
-        self._requests = requests
-        self._doubtful = doubtful
+        self._hand = hand
         self._clock = clock
         self._resend_in_doubt = resend_in_doubt
         self._began = clock.wall()
@@ -72,7 +66,6 @@ class Feeder:
         self._adopted_after: int | None = -1 if collect else None
         self._last_paged = -1
         self.stale = 0
-        self.own = Bits()
 
     @property
     def wanted(self) -> bool:
@@ -105,7 +98,7 @@ class Feeder:
         page = await self._in_doubt(after=-1)
         while page:
             ours = [request for request in page if self._may_be_resent(request)]
-            self._doubtful.update(request.index for request in ours)
+            self._hand.doubtful.update(request.index for request in ours)
             self._hand_over(ours)
             page = await self._in_doubt(after=page[-1].index)
 
@@ -141,7 +134,7 @@ class Feeder:
         self._hand_over([PendingRequest(r.index, r.id, r.key, r.body, r.fan_out, r.surfaces, wall, wall)])
 
     def _hand_over(self, page: list[PendingRequest]) -> None:
-        self._requests.update((request.index, request) for request in page)
+        self._hand.requests.update((request.index, request) for request in page)
         items = tuple(
             Item(request.index, request.fan_out, request.surfaces, in_doubt=request.sent_at is not None)
             for request in page
@@ -163,12 +156,12 @@ class Feeder:
         self._adopted_after = page[-1].index if len(page) == PAGE else None
         now, wall = self._clock.monotonic(), self._clock.wall()
         for job in page:
-            if job.index in self.own:
+            if job.index in self._hand.own:
                 continue  # not by the time: a wall clock may step back
             positions = {child: position for position, child in enumerate(job.children)}
             ended = frozenset(positions[child] for child in job.ended if child in positions)
             left = len(job.children) - len(ended) if job.children else 1
-            self._jobs[job.index] = KnownJob(job.id, job.job, job.children, left)
+            self._hand.jobs[job.index] = KnownJob(job.id, job.job, job.children, left)
             self._controller.receive(
                 Adopted(
                     now,

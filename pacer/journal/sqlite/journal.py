@@ -76,7 +76,8 @@ class SqliteJournal:
             with failures.opening(path):
                 return cls(path, open_read_only(path), None, needs_batch=False)
         with failures.opening(path):
-            lock = Lock.acquire(Path(os.path.realpath(path)))  # resolve() raises RuntimeError on a loop of links
+            # Not path.resolve(): on a loop of links that raises RuntimeError.
+            lock = Lock.acquire(Path(os.path.realpath(path)))
             try:
                 connection = open_writable(path, create=create)
             except BaseException:

@@ -84,6 +84,7 @@ def open_read_only(path: Path) -> sqlite3.Connection:
     """
     if not path.exists():
         raise _missing(path)
+    _refuse_what_is_no_file(path)
     # A connection that may write cleans up when it is the last; one that may not leaves two files behind.
     mode = "mode=rw" if os.access(path, os.W_OK) and os.access(path.parent, os.W_OK) else "mode=ro"
     try:
@@ -108,14 +109,19 @@ def remove(path: Path) -> None:
 
 def _ensure(path: Path, *, create: bool) -> bool:
     """Return whether the file had to be made."""
-    if path.is_dir():
-        raise JournalError(f"{path} is a directory. Name a file for the journal with --journal.")
+    _refuse_what_is_no_file(path)
     if path.exists():
         return False
     if not create:
         raise _missing(path)
     create_private(path)
     return True
+
+
+def _refuse_what_is_no_file(path: Path) -> None:
+    if path.exists() and not path.is_file():
+        kind = "a directory" if path.is_dir() else "a pipe or a device"
+        raise JournalError(f"{path} is {kind}. Name a file for the journal with --journal.")
 
 
 def _connect(path: Path, parameters: str) -> sqlite3.Connection:
