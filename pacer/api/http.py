@@ -21,7 +21,7 @@ from pacer.errors import UsageError
 from pacer.version import __version__
 from pacer.wire.parse import parse_job, parse_status, parse_submit
 from pacer.wire.replies import JobOutcome, Refused, Reply, StatusOutcome, SubmitOutcome, Unclear, Verdict
-from pacer.wire.text import printable
+from pacer.wire.text import SHORTEST_SECRET, printable
 
 CONNECT_TIMEOUT = 10.0
 """Seconds for one address to accept and finish TLS: three SYN retransmissions (1 + 2 + 4 s) fit in."""
@@ -63,9 +63,6 @@ MARGIN = 8
 
 MAX_BODY = 16 * 1024 * 1024
 """Bytes, decompressed. An Envelope is some hundred KiB at most; what is larger is not one."""
-
-SHORTEST_SECRET = 8
-"""Characters; a key below this is a test's, and blotting it out could hit an innocent word."""
 
 
 class _Hidden(str):

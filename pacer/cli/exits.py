@@ -20,7 +20,7 @@ import typer
 
 from pacer.cli.signals import Interrupted
 from pacer.errors import BatchStopped, JournalLost, PacerError, UsageError
-from pacer.wire.text import printable
+from pacer.wire.text import SHORTEST_SECRET, printable
 
 LONGEST_LINE = 2_000
 """Characters of a line of an error; what is longer is a query or a page, not a sentence."""
@@ -71,13 +71,13 @@ def end(
     if text:
         complain(text, as_json=log_json)
     if as_json:
-        write_json({"exit_code": int(code), "error": text})
+        write_json({"exit_code": int(code), "error": without_key(text)})
     raise typer.Exit(code)
 
 
 def complain(text: str, *, as_json: bool = False) -> None:
     """Say *text* on standard error, line by line, without anything that a terminal would obey."""
-    lines = [printable(line, LONGEST_LINE) for line in text.splitlines()]
+    lines = [printable(line, LONGEST_LINE) for line in without_key(text).splitlines()]
     if as_json:
         lines = [json.dumps({"event": "error", "level": "error", "message": "\n".join(lines)})]
     try:
@@ -86,11 +86,15 @@ def complain(text: str, *, as_json: bool = False) -> None:
         _let_go_of(sys.stderr)
 
 
+def without_key(text: str) -> str:
+    """Blot the key out of *text*: a user may have pasted it where it does not belong, into the URL, say."""
+    key = os.environ.get("AISEARCH_API_KEY", "").strip()
+    return text.replace(key, "[key]") if len(key) >= SHORTEST_SECRET else text
+
+
 def write_json(document: object) -> None:
-    """Write the one JSON document of a command to standard output."""
-    print(  # noqa: T201 - printing it is this function's work
-        json.dumps(document, indent=2, ensure_ascii=False), flush=True
-    )
+    """Write the one JSON document of a command to standard output: in ASCII, which no terminal obeys."""
+    print(json.dumps(document, indent=2), flush=True)  # noqa: T201 - printing it is this function's work
 
 
 def leaves(error: BaseException) -> Iterator[BaseException]:
@@ -127,9 +131,7 @@ def _defect(error: Exception) -> str:
     import tempfile
     import traceback
 
-    text = "".join(traceback.format_exception(error))
-    if key := os.environ.get("AISEARCH_API_KEY", "").strip():
-        text = text.replace(key, "[key]")
+    text = without_key("".join(traceback.format_exception(error)))
     line = f"This is a defect of pacer ({type(error).__name__}); please report it."
     if os.environ.get("PACER_DEBUG"):
         return f"{text.rstrip()}\n{line}"

@@ -165,12 +165,15 @@ class PacingController:
         return None
 
     def _check_limits(self, now: float) -> None:
+        # By the very sums that `wait` waits for: a difference may be rounded to less.
         policy, health = self.policy, self.health
-        if not health.ever_answered and now - self._state.unanswered_since >= policy.unreachable_after:
+        if not health.ever_answered and now >= self._state.unanswered_since + policy.unreachable_after:
             self.stop("UNREACHABLE", f"no reply for {policy.unreachable_after:,.0f} s; check the address")
-        elif health.out_since is not None and now - health.out_since >= policy.outage_most:
+        elif health.out_since is not None and now >= health.out_since + policy.outage_most:
             self.stop("OUTAGE", f"no answer for {policy.outage_most:,.0f} s; run again later")
-        elif now - self._state.progress_at >= policy.no_progress_after and len(self.admission.backlog):
+        elif health.outage:
+            pass  # which is why there is no progress
+        elif now >= self._state.progress_at + policy.no_progress_after and len(self.admission.backlog):
             self.stop(
                 "NO_PROGRESS",
                 f"nothing was accepted or ended for {policy.no_progress_after:,.0f} s; run again later",

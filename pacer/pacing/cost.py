@@ -131,16 +131,21 @@ class CostModel:
         if inflight is None or not undisturbed or not self._clean or depth <= 0:
             return False
         self._look_for_running(depth, inflight)
+        if self.pinned:
+            return False
+        queued = {unit: self._children_in(depth, unit) for unit in Unit}
+        for unit in (Unit.PARENTS, Unit.CHILDREN):
+            # More than we ever sent, or than is in flight: every child that is counted, and at least
+            # one of every parent, is in flight.
+            if queued[unit] is None or depth > inflight:
+                self._distrusted.add(unit)
+        if self.unit in self._distrusted:
+            self._step_up()
+            return True
         if self.known:
             return False
-        for unit in Unit:
-            queued = self._children_in(depth, unit)
-            if unit is not Unit.BOTH and (queued is None or depth > inflight):
-                # More than we ever sent, or than is in flight: every child that is counted, and
-                # at least one of every parent, is in flight.
-                self._distrusted.add(unit)
-            else:
-                self._remainders[unit].see(float("inf") if queued is None else inflight - queued)
+        for unit, children in queued.items():
+            self._remainders[unit].see(float("inf") if children is None else inflight - children)
         self._readings += 1
         if self._readings < READINGS_NEEDED:
             return False
@@ -153,12 +158,7 @@ class CostModel:
         *alone*: nobody else is known on the key, so the charge must be too low.
         """
         if alone and not self.pinned and self.unit is not Unit.BOTH:
-            self._distrusted.add(self.unit)
-            self.unit = Unit.CHILDREN if self.unit is Unit.PARENTS else Unit.BOTH
-            if self.unit in self._distrusted:
-                self.unit = Unit.BOTH
-            self.known = self.unit is not Unit.BOTH
-            self._start_over()
+            self._step_up()
             return True
         self.margin = min(max(2 * self.margin, float(cost)), 1_000.0)
         return False
@@ -185,6 +185,14 @@ class CostModel:
     def _start_over(self) -> None:
         self._remainders = {unit: _Remainder() for unit in Unit}
         self._readings = 0
+
+    def _step_up(self) -> None:
+        """The unit in force cannot be true: charge more."""
+        self._distrusted.add(self.unit)
+        children = self.unit is Unit.PARENTS and Unit.CHILDREN not in self._distrusted
+        self.unit = Unit.CHILDREN if children else Unit.BOTH
+        self.known = children
+        self._start_over()
 
     def _step_down(self) -> bool:
         """Accept the costliest unit that stood still, if every costlier one moved."""

@@ -25,7 +25,7 @@ def wait(state: State, at: float, bound: Bound) -> WaitUntil:
         at = min(at, state.unanswered_since + policy.unreachable_after)
     if health.out_since is not None:
         at = min(at, health.out_since + policy.outage_most)
-    if len(state.admission.backlog):
+    if len(state.admission.backlog) and not health.outage:
         at = min(at, state.progress_at + policy.no_progress_after)
     return WaitUntil(at, bound)
 

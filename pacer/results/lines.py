@@ -6,11 +6,18 @@ from __future__ import annotations
 
 import json
 import math
+import re
 
 from pacer.journal.protocol import Json, ResultRow
 
 FIRST_BYTES = b'{"request":'
 """How every line begins."""
+
+_UNSEEN = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+"""
+What JSON lets stand, but some terminals obey (C1 controls, bidirectional
+overrides) and some readers take for the end of a line (U+0085, U+2028, U+2029).
+"""
 
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
@@ -21,6 +28,7 @@ def render(row: ResultRow) -> bytes:
 
     JSON has no NaN and no infinity, and UTF-8 no lone surrogate, but a service
     can send them all the same: the first become null, the second stay escaped.
+    So do characters that a terminal would obey or a reader would break lines at.
     """
     line = {
         "request": row.request,
@@ -37,6 +45,8 @@ def render(row: ResultRow) -> bytes:
         text = _encode(line)
     except ValueError:
         text = _encode(_finite(line))
+    if not text.isprintable():
+        text = _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
     # For a surrogate "backslashreplace" writes what JSON's own escape is.
     return text.encode("utf-8", "backslashreplace") + b"\n"
 

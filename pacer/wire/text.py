@@ -6,6 +6,9 @@ from __future__ import annotations
 
 import re
 
+SHORTEST_SECRET = 8
+"""Characters; a key below this is a test's, and blotting it out could hit an innocent word."""
+
 # ECMA-48 control sequences (CSI), operating-system commands (OSC) and two-byte escapes.
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\^_])")
 

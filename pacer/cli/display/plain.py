@@ -17,6 +17,7 @@ from pacer.cli.display.protocol import Look, Looker
 from pacer.cli.wording import clock, count, span, why
 from pacer.instrumentation.happening import Happening
 from pacer.instrumentation.log import json_lines, moment
+from pacer.wire.text import printable
 
 EVERY = 10.0
 """Seconds between two lines of progress..."""
@@ -41,7 +42,7 @@ class PlainDisplay:
 
     def note(self, text: str) -> None:
         """Say *text*."""
-        self._say(time.time(), text)
+        self._say(time.time(), printable(text, 2_000))
 
     def hear(self, told: Happening) -> None:
         """Say what is worth it."""

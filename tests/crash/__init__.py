@@ -1,0 +1,3 @@
+"""
+Real processes, real sockets, real disks: killed, interrupted, filled up, taken away.
+"""

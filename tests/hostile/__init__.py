@@ -1,0 +1,3 @@
+"""
+Strangers' journals, strangers' text and the secret that none of them may learn.
+"""

@@ -1,0 +1,350 @@
+"""
+One batch in a world of a seed's making: invocation after invocation, until it has ended.
+
+Everything is real but the network, the clock and the service: runner, core,
+journal (SQLite, on a disk of memory), results file, parsers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pacer.clock import FakeClock
+from pacer.instrumentation.happening import Happening
+from pacer.intake import random_keys, take_in_requests
+from pacer.journal.protocol import Batch, Json
+from pacer.journal.sqlite import SqliteJournal
+from pacer.pacing.policy import UnitChoice
+from pacer.results import ResultsFile
+from pacer.runner import Outcome, Runner
+from pacer.sandbox import SANDBOX_KEY, Service
+from tests.reliability.checker import Asked, History, Invocation, check
+from tests.reliability.crashing import Fuse, MortalJournal, mortal, stepping
+from tests.reliability.network import Line, Network
+from tests.reliability.plan import HEALED, End, Plan
+from tests.reliability.virtual import VirtualLoop
+
+ResultT = TypeVar("ResultT")
+
+MOST_INVOCATIONS = 80
+LONGEST_INVOCATION = 30_000.0
+"""Seconds: longer than any limit of pacer's own together with what a plan can last."""
+
+AFTER_A_STOP = (5.0, 60.0, 300.0, 1800.0)
+"""Seconds until someone runs it again after a stop; the last for ever."""
+
+TOKEN = "reliability-test-batch"
+
+
+class Stuck(Exception):
+    """A run that does not come to an end."""
+
+
+@dataclass(slots=True)
+class Report:
+    """
+    What became of a run.
+
+    Attributes:
+        violations: Broken promises.
+
+        outcomes: How each invocation ended.
+
+        happened: What each of them told.
+
+        history: What it was judged by.
+    """
+
+    violations: list[str]
+    outcomes: list[str]
+    happened: list[Happening]
+    history: History
+
+    @property
+    def seconds(self) -> float:
+        """Virtual time it took."""
+        return self.history.invocations[-1].ended
+
+
+@contextmanager
+def scratch() -> Iterator[Path]:
+    """Make a directory in memory, where there is one: an fsync costs nothing there."""
+    memory = Path("/dev/shm")
+    place = Path(tempfile.mkdtemp(prefix="pacer-", dir=memory if os.access(memory, os.W_OK) else None))
+    try:
+        yield place
+    finally:
+        shutil.rmtree(place)
+
+
+def run(plan: Plan) -> Report:
+    """Run *plan* in virtual time; the same plan always gives the same report."""
+    loop = VirtualLoop()
+    try:
+        with scratch() as place:
+            return loop.run_until_complete(World(plan, place).run())
+    finally:
+        loop.close()
+
+
+class World:
+    """
+    A service, a disk, and one process after the other.
+    """
+
+    def __init__(self, plan: Plan, place: Path) -> None:
+        self.plan = plan
+        self.journal_path = place / "batch.pacer.db"
+        self.results_path = place / "batch.results.jsonl"
+        self.service = Service(plan.service, seed=plan.seed, faults=plan.faults)
+        self.network = Network(self.service, rtt=plan.rtt, late=plan.late, seed=plan.seed)
+        self.clock_offset = plan.clock_offset
+        self.asked: list[Asked] = []
+        self.invocations: list[Invocation] = []
+        self.outcomes: list[str] = []
+        self.happened: list[Happening] = []
+        self.violations: list[str] = []
+        self.finished = False
+
+    async def run(self) -> Report:
+        """Invoke pacer until the batch has ended, and judge."""
+        self._take_in()
+        ends = iter(self.plan.ends)
+        stops = 0
+        try:
+            while not self.finished and not self._given_up(stops):
+                end = next(ends, End())
+                outcome = await self._invoke(end)
+                stops += outcome is not None and outcome.kind == "stopped"
+                self._tear(end)
+                self._tamper(end)
+                self.clock_offset += end.clock_step
+                await asyncio.sleep(self._pause(end, outcome, stops))
+        except Stuck as stuck:
+            self.violations.append(str(stuck))
+        history = self._history()
+        self.violations += check(history)
+        return Report(self.violations, self.outcomes, self.happened, history)
+
+    def _take_in(self) -> None:
+        journal = SqliteJournal.open(self.journal_path, create=True)
+        with journal.intake() as writer:
+            take_in_requests(self.plan.requests, writer, keys=random_keys(TOKEN))
+            created_at = self.service.settings.epoch
+            writer.commit(
+                Batch(token=TOKEN, source="x", input_sha256="", base_url="mem:", created_at=created_at)
+            )
+        self.asked = [
+            Asked(request.id, request.index, request.key, request.fan_out)
+            for request in journal.pending(after=-1, limit=10_000)
+        ]
+        journal.close()
+
+    # One process ------------------------------------------------------------------------
+
+    async def _invoke(self, end: End) -> Outcome | None:
+        """Let one process work until it ends by itself or is killed (None)."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        fuse = Fuse(end.crash)
+        self.invocations.append(Invocation(began, float("inf"), clock_offset=self.clock_offset))
+        journal = mortal(self.journal_path, fuse)
+        results = ResultsFile(self.results_path, journal)
+        line = Line(self.network, self._clock(), fuse, invocation=len(self.invocations) - 1)
+        runner: list[Runner] = []
+        if end.crash.kind == "step":
+            loop.set_task_factory(stepping(fuse))
+        process = loop.create_task(self._process(journal, results, line, fuse, runner))
+        loop.set_task_factory(None)
+        timers = []
+        if end.crash.kind == "time":
+            timers.append(loop.call_later(end.crash.at, fuse.blow))
+        if end.interrupt is not None:
+            timers.append(loop.call_later(end.interrupt, lambda: runner[0].interrupt("asked to")))
+        outcome: Outcome | None = None
+        try:
+            outcome = await self._watch(process, fuse)
+        finally:
+            for timer in timers:
+                timer.cancel()
+            results.close()
+            journal.close()
+        ended = loop.time()
+        crashed = outcome is None
+        self.invocations[-1] = Invocation(began, ended, crashed, self.clock_offset)
+        self._judge(outcome, end, ended - began)
+        return outcome
+
+    async def _process(
+        self, journal: MortalJournal, results: ResultsFile, line: Line, fuse: Fuse, runner: list[Runner]
+    ) -> Outcome:
+        async def inline(function: Callable[[], ResultT]) -> ResultT:
+            return function()
+
+        results.open()
+        results.flush()  # as the command does: the last process may have died before it could
+        runner.append(
+            Runner(
+                line,
+                journal,
+                results=results,
+                run_blocking=inline,
+                policy=self.plan.policy,
+                clock=self._clock(),
+                listener=lambda happening: None if fuse.blown else self.happened.append(happening),
+                resend_in_doubt=self.plan.resend_in_doubt,
+                seed=self.plan.seed + len(self.invocations),
+            )
+        )
+        return await runner[0].run()
+
+    def _clock(self) -> FakeClock:
+        return FakeClock(self.service.settings.epoch + self.clock_offset)
+
+    async def _watch(self, process: asyncio.Task[Outcome], fuse: Fuse) -> Outcome | None:
+        death = asyncio.ensure_future(fuse.burnt.wait())
+        await asyncio.wait((process, death), timeout=LONGEST_INVOCATION, return_when=asyncio.FIRST_COMPLETED)
+        death.cancel()
+        if process.done() and not fuse.blown:
+            return process.result()
+        if not fuse.blown:
+            fuse.blow()
+            await _bury(process)
+            last = self.happened[-1] if self.happened else None
+            raise Stuck(f"an invocation was not over after {LONGEST_INVOCATION:,.0f} s; last heard: {last}")
+        await _bury(process)
+        return None
+
+    def _judge(self, outcome: Outcome | None, end: End, seconds: float) -> None:
+        """Whether it ended as this plan allows."""
+        if outcome is None:
+            self.outcomes.append(f"crashed after {seconds:,.3f} s")
+            return
+        self.outcomes.append(f"{outcome.kind} {outcome.code} after {seconds:,.3f} s")
+        self.finished = outcome.kind == "finished"
+        if outcome.kind == "stopped" and outcome.code not in self.plan.may_stop:
+            self.violations.append(
+                f"stopped with {outcome.code} ({outcome.reason}), for which there was no cause"
+            )
+        if end.interrupt is not None and outcome.kind == "interrupted" and seconds > end.interrupt + 5.0:
+            self.violations.append(f"it took {seconds - end.interrupt:.1f} s to stop when asked to")
+
+    # Between two processes -----------------------------------------------------------------
+
+    def _given_up(self, stops: int) -> bool:
+        """Whether nothing more will happen, which only a request that always fails may cause."""
+        if len(self.invocations) >= MOST_INVOCATIONS:
+            raise Stuck(f"not finished after {MOST_INVOCATIONS} invocations; the last: {self.outcomes[-3:]}")
+        healed = asyncio.get_running_loop().time() > HEALED
+        stuck = stops >= 4 and all("NO_PROGRESS" in outcome for outcome in self.outcomes[-3:])
+        return bool(self.plan.open_ended) and healed and stuck
+
+    def _pause(self, end: End, outcome: Outcome | None, stops: int) -> float:
+        if outcome is None or outcome.kind == "interrupted":
+            return end.pause
+        if outcome.kind == "finished":
+            return 0.0
+        if outcome.code == "RETRY_AFTER_TOO_LONG" and stops > 3:
+            return max(0.0, self._opens_at() - asyncio.get_running_loop().time())
+        return AFTER_A_STOP[min(stops, len(AFTER_A_STOP)) - 1]
+
+    def _opens_at(self) -> float:
+        """When the last of the gates that the journal knows opens, in the world's time."""
+        journal = SqliteJournal.open(self.journal_path, read_only=True)
+        try:
+            return max(journal.gates().values()) - self._clock().epoch
+        finally:
+            journal.close()
+
+    def _tear(self, end: End) -> None:
+        """A crash leaves any part of what was being appended to the results."""
+        if end.tear >= 1.0 or not self.results_path.exists():
+            return
+        journal = SqliteJournal.open(self.journal_path, read_only=True)
+        try:
+            records = journal.projections()
+        finally:
+            journal.close()
+        recorded = max((record.offset for record in records.values()), default=0)
+        size = self.results_path.stat().st_size
+        os.truncate(self.results_path, recorded + int((size - recorded) * end.tear))
+
+    def _tamper(self, end: End) -> None:
+        """Someone meddles with the results."""
+        match end.tamper:
+            case "delete":
+                self.results_path.unlink()
+            case "truncate":
+                os.truncate(self.results_path, self.results_path.stat().st_size // 2)
+            case "edit":
+                text = self.results_path.read_text()
+                self.results_path.write_text(text.replace("completed", "perfected", 1))
+
+    # Afterwards -----------------------------------------------------------------------------
+
+    def _history(self) -> History:
+        lines = self._lines()
+        open_ended = frozenset(self.plan.open_ended if not self.finished else ())
+        return History(
+            asked=self.asked,
+            exchanges=self.network.exchanges(),
+            lines=lines,
+            invocations=self.invocations,
+            finished=self.finished or bool(self.plan.open_ended),
+            collect=self.plan.policy.collect,
+            unit=self._unit(),
+            reserve=self.plan.policy.reserve,
+            probe=self.plan.policy.probe,
+            open_ended=open_ended,
+            secret=SANDBOX_KEY,
+            haystacks=self._haystacks(),
+        )
+
+    def _unit(self) -> str:
+        """
+        What its waves are judged by.
+
+        Where others submit, captures stay in flight for ever, or the number of workers changes, the
+        snapshots lie about what our requests add to depth, and no client can know the unit for sure:
+        then by the least of all.
+        """
+        service = self.plan.service
+        lies = service.tenants or service.endless or any(c.field == "workers" for c in service.schedule)
+        guessed = self.plan.policy.unit is UnitChoice.AUTO
+        return "parents" if lies and guessed else self.plan.service.unit
+
+    def _lines(self) -> list[dict[str, Json]]:
+        text = self.results_path.read_text() if self.results_path.exists() else ""
+        return [json.loads(line) for line in text.splitlines()]
+
+    def _haystacks(self) -> dict[str, bytes]:
+        found = {path.name: path.read_bytes() for path in self.journal_path.parent.iterdir()}
+        journal = SqliteJournal.open(self.journal_path, read_only=True)
+        try:
+            rows: list[Any] = [*journal.rows(after=0, limit=10_000), *journal.notes()]
+        finally:
+            journal.close()
+        return found | {
+            "the journal's rows": repr(rows).encode(),
+            "what was told": repr(self.happened).encode(),
+            "the outcomes": repr(self.outcomes).encode(),
+        }
+
+
+async def _bury(process: asyncio.Task[Outcome]) -> None:
+    """End what is left of a dead process; it can do no more harm, whatever it still tries."""
+    process.cancel()
+    try:
+        await process
+    except BaseException as remains:
+        if isinstance(remains, (KeyboardInterrupt, SystemExit)):
+            raise
