@@ -29,6 +29,8 @@ async def main(source: Path, journal: Path) -> Report:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit("usage: python examples/one_shot.py REQUESTS.jsonl JOURNAL.db")
     try:
         report = asyncio.run(main(Path(sys.argv[1]), Path(sys.argv[2])))
     except UsageError as error:

@@ -44,7 +44,7 @@ def _pacer(
     """
     Submit capture requests to the AI Search API as fast as its queue drains.
 
-    No 429s, nothing lost, nothing paid twice. Try: pacer run captures.jsonl --sandbox
+    Nothing lost, nothing paid twice, Retry-After is law. Try: pacer run captures.jsonl --sandbox
     """
 
 

@@ -194,6 +194,8 @@ def closing_sentences(summary: Summary) -> list[str]:
     counts, outcome = summary.counts, summary.outcome
     in_sandbox = summary.batch.base_url == SANDBOX_URL
     again = "In the sandbox each run starts anew." if in_sandbox else "Run the same command again to resume."
+    if outcome is not None and outcome.code.startswith("AUTH"):
+        again = "Set the right key in AISEARCH_API_KEY, then run the same command again to resume."
     if outcome is not None and outcome.kind == "interrupted":
         return [
             f"Interrupted: {_sent(counts):,} of {count(counts.requests, 'request')} sent, "

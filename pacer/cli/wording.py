@@ -96,11 +96,18 @@ def _wave(facts: Mapping[str, Any]) -> str:
     )
 
 
+ENDS_THEN = frozenset({"gate", "window", "outage"})
+"""Waits whose end is known; the others end sooner if something happens."""
+
+
 def _wait(facts: Mapping[str, Any]) -> str:
     reason = why(facts["bound"])
     if facts["until"] is None:
         return f"waiting: {reason}"
-    return f"waiting {span(facts['seconds'])}, until {clock(facts['until'])}: {reason}"
+    until = f"{span(facts['seconds'])}, until {clock(facts['until'])}"
+    if facts["bound"] in ENDS_THEN:
+        return f"waiting {until}: {reason}"
+    return f"waiting at most {until}: {reason}"
 
 
 _CLOSES = {

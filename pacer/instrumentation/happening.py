@@ -46,7 +46,7 @@ SNAPSHOT_FAILED: Final = "snapshot.failed"
 """``reason``."""
 
 WAVE_SENT: Final = "wave.sent"
-"""``number, requests, captures``: told when the next snapshot closes the wave."""
+"""``number, requests, captures``: told when all of the wave has been sent."""
 
 WAIT_BEGAN: Final = "wait.began"
 """``bound, until`` (wall time or null), ``seconds`` (or null)."""

@@ -116,6 +116,8 @@ class Admission:
         if self.probe.limit is not None:
             sent = self._accepted_in_wave + len(self.in_flight)
             return sent < self.probe.limit and self.fits_as(item, Unit.PARENTS)
+        if self.all_reserved:
+            return False
         if self.is_oversized(item):
             return self._may_go_alone(now)
         return self.costs.cost(item.fan_out) <= self.headroom
@@ -125,6 +127,11 @@ class Admission:
         if self._capacity is None:
             return False
         return self.costs.cost(item.fan_out) > self._capacity - self._asked_reserve
+
+    @property
+    def all_reserved(self) -> bool:
+        """Whether the user keeps the whole queue free: nothing can ever be sent."""
+        return bool(self._capacity) and self._asked_reserve >= (self._capacity or 0)
 
     def fits_at(self, item: Item) -> float:
         """Return the depth at which *item* will fit."""

@@ -212,6 +212,21 @@ class Throttled:
     limit: int | None = None
     resets_in: float | None = None
 
+    @property
+    def closes(self) -> Lane:
+        """
+        Return the lane that it closes.
+
+        One that makes no sense for its call still gates it, or it would be sent again
+        at once: a submission refused by the sync budget waits with the submissions, a
+        read refused by anything but the rate waits with everything.
+        """
+        if isinstance(self.call, Submission):
+            return Lane.QUEUE if self.lane is Lane.SYNC else self.lane
+        if isinstance(self.call, SyncCapture):
+            return Lane.SYNC if self.lane is Lane.QUEUE else self.lane
+        return Lane.RATE
+
 
 @dataclass(frozen=True, slots=True)
 class Lost:

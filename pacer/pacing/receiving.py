@@ -170,6 +170,11 @@ def _snapshot(state: State, event: SnapshotTaken) -> None:
         return
     admission.reactive = False
     admission.snapshot(snapshot, at=event.at, asked_at=event.asked_at, crowded=reading.crowded(now=event.at))
+    if admission.all_reserved and not admission.accepted:
+        state.stop(
+            "ALL_RESERVED",
+            f"--reserve keeps all {snapshot.capacity:,} places of the queue free; ask for fewer",
+        )
     if others:
         admission.costs.disturbed()
     undisturbed = admission.ledger.undisturbed and not others and not admission.backlog.doubtful
@@ -198,7 +203,7 @@ def _throttled(state: State, event: Throttled) -> None:
     _alive(state, event.call)
     if event.lane is not Lane.RATE:
         state.alone = False  # the rate limit has let it through
-    lane = _closed_by(event)
+    lane = event.closes
     gate = state.gates[lane]
     burst = gate.close(
         at=event.at,
@@ -257,18 +262,3 @@ def _lost(state: State, event: Lost) -> None:
             state.collection.lost(event.call, at=event.at, jitter=event.jitter)
         case SyncCapture():
             state.sync.running -= 1
-
-
-def _closed_by(event: Throttled) -> Lane:
-    """
-    Return the lane that a 429 closes.
-
-    One that makes no sense for its call still gates it, or it would be sent again
-    at once: a submission refused by the sync budget waits with the submissions, a
-    read refused by anything but the rate waits with everything.
-    """
-    if isinstance(event.call, Submission):
-        return Lane.QUEUE if event.lane is Lane.SYNC else event.lane
-    if isinstance(event.call, SyncCapture):
-        return Lane.SYNC if event.lane is Lane.QUEUE else event.lane
-    return Lane.RATE

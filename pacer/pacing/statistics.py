@@ -15,6 +15,9 @@ class Statistics:
     What happened so far in this invocation. Times in seconds.
 
     Attributes:
+        depth: Units in the queue, at most: those of the last snapshot, and what was
+            submitted since; None before a first snapshot.
+
         account: Seconds by :class:`Bound` value; they add up to the run.
     """
 
@@ -36,6 +39,7 @@ class Statistics:
     window_length: float | None
     others: bool
     reactive: bool
+    depth: int | None
     account: dict[str, float]
 
 
@@ -61,5 +65,13 @@ def statistics(state: State) -> Statistics:
         window_length=window.length,
         others=reading.others(now=reading.replied_at),
         reactive=admission.reactive,
+        depth=_depth(state),
         account={bound.value: seconds for bound, seconds in state.account.seconds.items()},
     )
+
+
+def _depth(state: State) -> int | None:
+    ledger = state.admission.ledger
+    if ledger.snapshot is None:
+        return None
+    return ledger.snapshot.depth + ledger.unseen(state.admission.costs.unit)

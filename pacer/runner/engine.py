@@ -15,7 +15,7 @@ from pacer.clock import Clock, SystemClock
 from pacer.instrumentation.happening import Listener
 from pacer.journal.protocol import Journal, Record
 from pacer.pacing.controller import PacingController
-from pacer.pacing.decisions import Collect, Finished, GiveUp, ReadSnapshot, Stop, SubmitWave, WaitUntil
+from pacer.pacing.decisions import Bound, Collect, Finished, GiveUp, ReadSnapshot, Stop, SubmitWave, WaitUntil
 from pacer.pacing.policy import Policy
 from pacer.runner.arrivals import Arrivals
 from pacer.runner.calling import Calling
@@ -27,6 +27,9 @@ from pacer.runner.observer import Observer
 from pacer.runner.progress import Outcome, Progress
 from pacer.runner.waited import Waited
 from pacer.runner.writer import BlockingRunner, JournalWriter, Projector
+
+IN_A_WAVE = frozenset({Bound.ROUND_TRIP, Bound.CONCURRENCY})
+"""Waits after which the same wave goes on."""
 
 GRACE = 2.0
 """Seconds for which replies are awaited once the run is interrupted."""
@@ -256,6 +259,8 @@ class Runner:
 
     async def _wait(self, wait: WaitUntil) -> None:
         now = self._clock.monotonic()
+        if wait.bound not in IN_A_WAVE:
+            self._notebook.wave_closed()
         self._notebook.waiting(wait, now=now)
         await self._bell.heard(within=wait.at - now)
 

@@ -90,9 +90,10 @@ class Feeder:
 
     async def start(self) -> None:
         """
-        Hand over all that is in doubt, before anything is sent.
+        Hand over what earlier invocations left with the service, before anything is sent.
 
-        Never many: what one invocation had in flight when it ended.
+        All that is in doubt, never many: what was in flight when one ended. And the
+        jobs that are out, so that their captures are not taken for other clients'.
         """
         self._hand_over([])  # the core must know that there is more before it first decides
         page = await self._in_doubt(after=-1)
@@ -101,6 +102,8 @@ class Feeder:
             self._hand.doubtful.update(request.index for request in ours)
             self._hand_over(ours)
             page = await self._in_doubt(after=page[-1].index)
+        while self._wants_jobs:
+            await self._adopt()
 
     async def _in_doubt(self, *, after: int) -> list[PendingRequest]:
         return await self._run_blocking(lambda: self._journal.in_doubt(after=after, limit=PAGE))

@@ -178,7 +178,7 @@ class Notebook:
         """Tell and keep what a call has changed beyond itself."""
         if isinstance(event, Throttled):
             self._progress.throttled += 1
-            self._gate_moved(event.lane, code or event.lane.value, event)
+            self._gate_moved(event.closes, code or event.lane.value, event)
         elif isinstance(event, Lost) and event.retry_after is not None:
             self._gate_moved(Lane.RATE, code or "HTTP_503", event)
         self._note_outage()

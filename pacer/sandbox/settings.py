@@ -176,9 +176,9 @@ class Settings:
 
     Replies:
 
-        generation: Of the documentation. `A`: async by default, omitted regions mean US, `priority` is
-            accepted, any number of regions, ids like `job_1.claude.fr`. `B`: one surface runs sync by
-            default, omitted regions mean GLOBAL, `priority` is refused, at most 10 regions, ids like
+        generation: Of the documentation. `A`: async by default, omitted regions mean US, any
+            number of regions, ids like `job_1.claude.fr`. `B`: one surface runs sync by
+            default, omitted regions mean GLOBAL, at most 10 regions, ids like
             `job_1.claude.official-api.FR`. Default `B`.
 
         status_endpoint: Whether `GET /v1/async/status` exists (else 404). Default True.

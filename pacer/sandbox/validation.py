@@ -85,7 +85,7 @@ def _check_country(country: Any, path: str, details: list[Detail]) -> None:
 
 def _check_options(search: dict[str, Any], generation: str, details: list[Detail]) -> None:
     if "priority" in search:
-        details += _priority(search["priority"], generation)
+        details += _priority(search["priority"])
     if "idempotencyKey" in search:
         key = search["idempotencyKey"]
         if not isinstance(key, str) or not key:
@@ -96,9 +96,7 @@ def _check_options(search: dict[str, Any], generation: str, details: list[Detail
         details.append(_detail("method", f"must be one of {', '.join(_PINS)}"))
 
 
-def _priority(priority: Any, generation: str) -> list[Detail]:
-    if generation == "B":
-        return [_detail("priority", "is not a known field")]
+def _priority(priority: Any) -> list[Detail]:
     if isinstance(priority, bool) or not isinstance(priority, int) or not 1 <= priority <= 10:
         return [_detail("priority", "must be a whole number from 1 to 10")]
     return []

@@ -12,7 +12,7 @@ import pytest
 from pacer.sandbox import Fault
 from tests.crash.scene import DURABLE, scene
 
-WAIT = 4.0
+WAIT = 6.0
 
 GATES = {
     "rate": Fault("error", status=429, retry_after=WAIT, calls=(6,)),

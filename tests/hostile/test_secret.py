@@ -54,7 +54,7 @@ async def test_through_every_failure(tmp_path: Path, log_format: str) -> None:
         one.url = proxy.url
         one.write(30)
         words = ("run", "batch.jsonl", "--json", "--log-format", log_format)
-        variables: Any = {"PACER_DEBUG": "1", "PYTHONASYNCIODEBUG": "1", "PYTHONDEVMODE": "1"}
+        variables: Any = {"PACER_DEBUG": "1", "PYTHONASYNCIODEBUG": "1"}
         running = await one.start(*words, **variables)
         await one.until(lambda: len(one.submissions()) > 5, running)
         arguments = Path(f"/proc/{running.process.pid}/cmdline").read_text()

@@ -20,7 +20,7 @@ from tests.reliability.checker import Exchange
 from tests.reliability.faults import plan_of
 from tests.reliability.world import Report, run
 
-PATIENCE = 40
+PATIENCE = 100
 """Seconds of real time for one seed, beyond which it is busy for ever."""
 
 

@@ -47,19 +47,20 @@ class Fuse:
     Attributes:
         blown: It is dead: whatever still runs must not touch the world.
 
-        burnt: Waits for that.
+        burnt: Done as soon as it is.
     """
 
     def __init__(self, crash: Crash) -> None:
         self.crash = crash
         self.blown = False
-        self.burnt = asyncio.Event()
+        self.burnt: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._counts: dict[str, int] = {}
 
     def blow(self) -> None:
         """Die now."""
         self.blown = True
-        self.burnt.set()
+        if not self.burnt.done():
+            self.burnt.set_result(None)
 
     def burn(self, kind: CrashKind) -> None:
         """
@@ -126,13 +127,19 @@ async def _stepped(coro: Coroutine[Any, Any, Any], fuse: Fuse) -> Any:
 
 @types.coroutine
 def _steps(coro: Coroutine[Any, Any, Any], fuse: Fuse) -> Generator[Any, Any, Any]:
-    """Drive *coro* by hand; kill it where the fuse blows."""
+    """
+    Drive *coro* by hand; kill it where the fuse blows.
+
+    One that has not begun yet still comes to its first await, where it can do no harm.
+    """
     thrown: BaseException | None = None
+    begun = False
     while True:
         try:
             fuse.burn("step")
         except Crashed as death:
-            thrown = thrown or death
+            thrown = (thrown or death) if begun else None
+        begun = True
         try:
             waiting_for = coro.send(None) if thrown is None else coro.throw(thrown)
         except StopIteration as end:

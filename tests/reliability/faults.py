@@ -188,6 +188,8 @@ def capacity_changes(plan: Plan, chance: Random) -> None:
     for field, value in (("capacity", 50), ("drain", 1.0), ("workers", 10)):
         plan.changes.append(Change(at, field, value))
     plan.may_stop |= {"NO_PROGRESS", "STALLED"}
+    if plan.policy.reserve:
+        plan.may_stop.add("ALL_RESERVED")
 
 
 def other_tenant(plan: Plan, chance: Random) -> None:
@@ -288,9 +290,10 @@ def late_arrivals(plan: Plan, chance: Random) -> None:
 
 def oversized(plan: Plan, chance: Random) -> None:
     """Requests larger than the whole queue, which it takes when empty, or never."""
-    plan.settings["capacity"] = chance.choice((1, 2, 5))
+    reserve = plan.policy.reserve
+    plan.settings["capacity"] = chance.choice((1 + reserve, 2 + reserve, 5))
     plan.settings["oversized"] = chance.choice(("when_empty", "refused"))
-    plan.changes.append(Change(HEALED, "oversized", "when_empty"))
+    plan.changes.append(Change(3000.0, "oversized", "when_empty"))
     plan.may_stop |= {"STALLED", "NO_PROGRESS"}
 
 

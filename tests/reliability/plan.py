@@ -70,7 +70,7 @@ class Plan:
 
         may_stop: Codes with which an invocation may stop here.
 
-        open_ended: Requests that need not end where ``NO_PROGRESS`` is all that is left to say.
+        open_ended: Requests that always fail: they need not end, where no others can pass any more.
 
         resend_in_doubt: As ``--resend-in-doubt``.
     """

@@ -4,7 +4,7 @@ Simulated faults: whole batches in worlds where everything goes wrong that can.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
 from pathlib import Path
 
 import pytest
@@ -19,11 +19,11 @@ AT_ONCE = 10
 REGRESSIONS = Path(__file__).with_name("regressions.txt")
 
 
-def kept() -> Iterator[int]:
-    """Yield the seeds of the regressions file."""
-    for text in REGRESSIONS.read_text().splitlines():
-        if not text.startswith("#"):
-            yield from (int(word) for word in text.split("  ")[0].split())
+def kept() -> list[int]:
+    """Return the seeds of the regressions file."""
+    lines = REGRESSIONS.read_text().splitlines()
+    seeds = re.findall(r"^((?:\d+ +)+)", "\n".join(lines), re.MULTILINE)
+    return [int(seed) for line in seeds for seed in line.split()]
 
 
 def judged(*seeds: int) -> str:

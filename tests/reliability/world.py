@@ -12,41 +12,30 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from pacer.clock import FakeClock
 from pacer.instrumentation.happening import Happening
 from pacer.intake import random_keys, take_in_requests
 from pacer.journal.protocol import Batch, Json
 from pacer.journal.sqlite import SqliteJournal
 from pacer.pacing.policy import UnitChoice
-from pacer.results import ResultsFile
-from pacer.runner import Outcome, Runner
+from pacer.runner import Outcome
 from pacer.sandbox import SANDBOX_KEY, Service
 from tests.reliability.checker import Asked, History, Invocation, check
-from tests.reliability.crashing import Fuse, MortalJournal, mortal, stepping
-from tests.reliability.network import Line, Network
+from tests.reliability.network import Network
 from tests.reliability.plan import HEALED, End, Plan
+from tests.reliability.process import Process, Stuck
 from tests.reliability.virtual import VirtualLoop
 
-ResultT = TypeVar("ResultT")
-
 MOST_INVOCATIONS = 80
-LONGEST_INVOCATION = 30_000.0
-"""Seconds: longer than any limit of pacer's own together with what a plan can last."""
-
 AFTER_A_STOP = (5.0, 60.0, 300.0, 1800.0)
 """Seconds until someone runs it again after a stop; the last for ever."""
 
 TOKEN = "reliability-test-batch"
-
-
-class Stuck(Exception):
-    """A run that does not come to an end."""
 
 
 @dataclass(slots=True)
@@ -154,75 +143,28 @@ class World:
     async def _invoke(self, end: End) -> Outcome | None:
         """Let one process work until it ends by itself or is killed (None)."""
         loop = asyncio.get_running_loop()
-        began = loop.time()
-        fuse = Fuse(end.crash)
+        number, began = len(self.invocations), loop.time()
         self.invocations.append(Invocation(began, float("inf"), clock_offset=self.clock_offset))
-        journal = mortal(self.journal_path, fuse)
-        results = ResultsFile(self.results_path, journal)
-        line = Line(self.network, self._clock(), fuse, invocation=len(self.invocations) - 1)
-        runner: list[Runner] = []
-        if end.crash.kind == "step":
-            loop.set_task_factory(stepping(fuse))
-        process = loop.create_task(self._process(journal, results, line, fuse, runner))
-        loop.set_task_factory(None)
-        timers = []
-        if end.crash.kind == "time":
-            timers.append(loop.call_later(end.crash.at, fuse.blow))
-        if end.interrupt is not None:
-            timers.append(loop.call_later(end.interrupt, lambda: runner[0].interrupt("asked to")))
-        outcome: Outcome | None = None
-        try:
-            outcome = await self._watch(process, fuse)
-        finally:
-            for timer in timers:
-                timer.cancel()
-            results.close()
-            journal.close()
+        process = Process(
+            plan=self.plan,
+            journal=self.journal_path,
+            results=self.results_path,
+            network=self.network,
+            epoch=self._epoch,
+            number=number,
+            end=end,
+            happened=self.happened,
+        )
+        outcome = await process.live()
         ended = loop.time()
-        crashed = outcome is None
-        self.invocations[-1] = Invocation(began, ended, crashed, self.clock_offset)
+        self.invocations[-1] = Invocation(began, ended, outcome is None, self.clock_offset)
         self._judge(outcome, end, ended - began)
         return outcome
 
-    async def _process(
-        self, journal: MortalJournal, results: ResultsFile, line: Line, fuse: Fuse, runner: list[Runner]
-    ) -> Outcome:
-        async def inline(function: Callable[[], ResultT]) -> ResultT:
-            return function()
-
-        results.open()
-        results.flush()  # as the command does: the last process may have died before it could
-        runner.append(
-            Runner(
-                line,
-                journal,
-                results=results,
-                run_blocking=inline,
-                policy=self.plan.policy,
-                clock=self._clock(),
-                listener=lambda happening: None if fuse.blown else self.happened.append(happening),
-                resend_in_doubt=self.plan.resend_in_doubt,
-                seed=self.plan.seed + len(self.invocations),
-            )
-        )
-        return await runner[0].run()
-
-    def _clock(self) -> FakeClock:
-        return FakeClock(self.service.settings.epoch + self.clock_offset)
-
-    async def _watch(self, process: asyncio.Task[Outcome], fuse: Fuse) -> Outcome | None:
-        death = asyncio.ensure_future(fuse.burnt.wait())
-        await asyncio.wait((process, death), timeout=LONGEST_INVOCATION, return_when=asyncio.FIRST_COMPLETED)
-        death.cancel()
-        if process.done() and not fuse.blown:
-            return process.result()
-        if not fuse.blown:
-            fuse.blow()
-            await _bury(process)
-            last = self.happened[-1] if self.happened else None
-            raise Stuck(f"an invocation was not over after {LONGEST_INVOCATION:,.0f} s; last heard: {last}")
-        await _bury(process)
-        return None
+    @property
+    def _epoch(self) -> float:
+        """What the machine's wall clock showed at time 0, by its present setting."""
+        return self.service.settings.epoch + self.clock_offset
 
     def _judge(self, outcome: Outcome | None, end: End, seconds: float) -> None:
         """Whether it ended as this plan allows."""
@@ -245,7 +187,8 @@ class World:
         if len(self.invocations) >= MOST_INVOCATIONS:
             raise Stuck(f"not finished after {MOST_INVOCATIONS} invocations; the last: {self.outcomes[-3:]}")
         healed = asyncio.get_running_loop().time() > HEALED
-        stuck = stops >= 4 and all("NO_PROGRESS" in outcome for outcome in self.outcomes[-3:])
+        last = [outcome.split()[1] for outcome in self.outcomes[-3:]]
+        stuck = stops >= 4 and {*last} <= {"NO_PROGRESS", "OUTAGE"}
         return bool(self.plan.open_ended) and healed and stuck
 
     def _pause(self, end: End, outcome: Outcome | None, stops: int) -> float:
@@ -261,7 +204,7 @@ class World:
         """When the last of the gates that the journal knows opens, in the world's time."""
         journal = SqliteJournal.open(self.journal_path, read_only=True)
         try:
-            return max(journal.gates().values()) - self._clock().epoch
+            return max(journal.gates().values()) - self._epoch
         finally:
             journal.close()
 
@@ -293,7 +236,6 @@ class World:
 
     def _history(self) -> History:
         lines = self._lines()
-        open_ended = frozenset(self.plan.open_ended if not self.finished else ())
         return History(
             asked=self.asked,
             exchanges=self.network.exchanges(),
@@ -304,7 +246,7 @@ class World:
             unit=self._unit(),
             reserve=self.plan.policy.reserve,
             probe=self.plan.policy.probe,
-            open_ended=open_ended,
+            open_ended=frozenset(self.plan.open_ended),
             secret=SANDBOX_KEY,
             haystacks=self._haystacks(),
         )
@@ -338,13 +280,3 @@ class World:
             "what was told": repr(self.happened).encode(),
             "the outcomes": repr(self.outcomes).encode(),
         }
-
-
-async def _bury(process: asyncio.Task[Outcome]) -> None:
-    """End what is left of a dead process; it can do no more harm, whatever it still tries."""
-    process.cancel()
-    try:
-        await process
-    except BaseException as remains:
-        if isinstance(remains, (KeyboardInterrupt, SystemExit)):
-            raise

@@ -21,6 +21,7 @@ from pacer.cli.wording import WAITS, clock, sentence, span
 from pacer.instrumentation import happening
 from pacer.instrumentation.happening import Happening
 from pacer.pacing.capacity import CapacitySnapshot
+from pacer.pacing.controller import PacingController
 from pacer.pacing.decisions import Bound
 from pacer.runner import Progress
 
@@ -183,12 +184,25 @@ def test_standing() -> None:
 def test_pace() -> None:
     """The rate is that of the last half minute, and the time to go follows from it."""
     pace, run = Pace(), Progress(requests=10, captures=1_000, accepted=10, rejected=0, in_doubt=0)
-    assert pace.to_go(Look(run, None)) is None
+    begun = PacingController(now=0.0).statistics()
+    assert pace.to_go(Look(run, begun)) is None
     for second in range(100):
         run.ended = {"completed": second * (1 if second < 50 else 2)}
-        pace.see(Look(run, None), now=float(second))
+        pace.see(Look(run, begun), now=float(second))
     assert pace.per_second == pytest.approx(2.0)
-    assert pace.to_go(Look(run, None)) == pytest.approx((1_000 - 198) / 2)
+    assert pace.to_go(Look(run, begun)) == pytest.approx((1_000 - 198) / 2)
+
+
+def test_pace_leaves_out_what_came_before() -> None:
+    """What earlier invocations collected is not counted as the speed of this one."""
+    pace, run = Pace(), Progress(requests=0, captures=0, accepted=0, rejected=0, in_doubt=0)
+    pace.see(Look(run, None), now=0.0)
+    run.ended = {"completed": 500}
+    begun = PacingController(now=0.0).statistics()
+    pace.see(Look(run, begun), now=1.0)
+    run.ended = {"completed": 510}
+    pace.see(Look(run, begun), now=11.0)
+    assert pace.per_second == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize(

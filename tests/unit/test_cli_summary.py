@@ -73,7 +73,10 @@ def test_resumable_ends_say_how() -> None:
     [stopped] = closing_sentences(
         summary(outcome("stopped", "AUTH_INVALID", "The key was refused."), pending=1)
     )
-    assert stopped == "Stopped (AUTH_INVALID): The key was refused. Run the same command again to resume."
+    assert stopped == (
+        "Stopped (AUTH_INVALID): The key was refused. Set the right key in AISEARCH_API_KEY, then run the "
+        "same command again to resume."
+    )
     [interrupted] = closing_sentences(summary(outcome("interrupted"), pending=4, sent=1))
     assert interrupted == (
         "Interrupted: 6 of 10 requests sent, 1 in doubt. Run the same command again to resume."

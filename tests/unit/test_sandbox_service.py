@@ -113,7 +113,7 @@ def test_a_wrong_method_is_named() -> None:
         ({"regions": [{"country": "DE", "city": 1}]}, "regions.0.city"),
         ({"regions": [7]}, "regions.0"),
         ({"regions": [{"country": "US"}] * 11}, "regions"),
-        ({"priority": 5}, "priority"),
+        ({"priority": 11}, "priority"),
         ({"idempotencyKey": ""}, "idempotencyKey"),
         ({"webhook": {"url": "ftp://x", "secret": "s"}}, "webhook.url"),
         ({"webhook": {"url": "https://x"}}, "webhook.secret"),

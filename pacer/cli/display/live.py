@@ -133,20 +133,20 @@ def _bars(look: Look) -> RenderableType:
     if failed:
         ends.append(f", {failed:,} failed", style="red")
     grid.add_row("Captures", _bar(progress.captures_ended, progress.captures, "green"), ends)
-    grid.add_row("Queue", *_queue(progress))
+    grid.add_row("Queue", *_queue(look))
     return grid
 
 
-def _queue(progress: Progress) -> tuple[RenderableType, Text]:
-    snapshot = progress.snapshot
+def _queue(look: Look) -> tuple[RenderableType, Text]:
+    snapshot, queued = look.progress.snapshot, look.depth
     if snapshot is None:
         return _bar(0, 1, "blue"), Text("not read yet", style="dim")
     if snapshot.capacity is None:
-        return _bar(0, 1, "blue"), Text(f"depth {snapshot.depth:,}, capacity unknown")
-    depth = Text.assemble((f"{snapshot.depth:,}", "bold"), f" of {snapshot.capacity:,}")
+        return _bar(0, 1, "blue"), Text(f"depth {queued:,}, capacity unknown")
+    depth = Text.assemble((f"{queued:,}", "bold"), f" of {snapshot.capacity:,}")
     if snapshot.inflight is not None:
         depth.append(f", {snapshot.inflight:,} in flight", style="dim")
-    return _bar(snapshot.depth, snapshot.capacity, "blue"), depth
+    return _bar(queued, snapshot.capacity, "blue"), depth
 
 
 def _bar(part: int, whole: int, style: str) -> RenderableType:

@@ -23,7 +23,9 @@ class Pace:
         self._seen: deque[tuple[float, int]] = deque()
 
     def see(self, look: Look, *, now: float) -> None:
-        """Take in the totals at *now*, in seconds on any steady clock."""
+        """Take in the totals at *now*, in seconds on any steady clock; those of a run that has begun."""
+        if look.statistics is None:
+            return  # what earlier invocations collected is not known yet: it is no work of this one
         self._seen.append((now, look.progress.captures_ended))
         while len(self._seen) > 2 and now - self._seen[1][0] >= MEMORY:
             self._seen.popleft()

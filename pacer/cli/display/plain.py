@@ -128,11 +128,11 @@ def standing(look: Look, pace: Pace) -> str:
     if progress.throttled:
         parts.append(count(progress.throttled, "429"))
     if progress.snapshot is not None and progress.snapshot.capacity is not None:
-        parts.append(f"queue {progress.snapshot.depth:,}/{progress.snapshot.capacity:,}")
+        parts.append(f"queue {look.depth:,}/{progress.snapshot.capacity:,}")
     if (rate := pace.per_second) is not None:
         parts.append(f"{rate * 60:,.0f} captures/min")
     if (left := pace.to_go(look)) is not None:
         parts.append(f"about {span(left)} to go")
     if progress.waiting_until is not None:
-        parts.append(f"waiting until {clock(progress.waiting_until)}: {why(progress.waiting_for)}")
+        parts.append(f"waiting, at most until {clock(progress.waiting_until)}: {why(progress.waiting_for)}")
     return ", ".join(parts)

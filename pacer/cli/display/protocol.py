@@ -27,6 +27,16 @@ class Look:
     progress: Progress
     statistics: Statistics | None
 
+    @property
+    def depth(self) -> int:
+        """Units in the queue, at most: as last read, and what was submitted since."""
+        snapshot = self.progress.snapshot
+        if snapshot is None:
+            return 0
+        depth = None if self.statistics is None else self.statistics.depth
+        most = snapshot.depth if depth is None else depth
+        return most if snapshot.capacity is None else min(most, max(snapshot.capacity, snapshot.depth))
+
 
 Looker: TypeAlias = Callable[[], Look]
 """Looks at the run now."""

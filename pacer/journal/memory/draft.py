@@ -130,6 +130,7 @@ class Draft:
             case Accepted(), "accepted" | "done" if entry.job == old.job:
                 return _relisted(old, tuple(dict.fromkeys(entry.children)))
             case CaptureEnded(child=child), "accepted" | "done" if child in old.ended:
+                well_formed(entry.child, entry.surface, entry.region, entry.status)
                 return old
             case CaptureEnded(child=child), "accepted" if not old.children or child in old.children:
                 return self._capture_ended(old, entry)

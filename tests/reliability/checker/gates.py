@@ -4,6 +4,7 @@ Retry-After is law: nothing was sent inside a gate, in that invocation or a late
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -11,6 +12,10 @@ from tests.reliability.checker.history import TICK, Exchange, History
 
 ANYTHING, SUBMISSIONS, SYNC = "rate", "queue", "concurrency"
 """What a 429 closes, by its code; the sync lane is one that a batch never uses."""
+
+
+MOST_SET = 86_400.0
+"""Seconds by which a wall clock is ever set between two invocations."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +41,18 @@ class Closing:
 
 def gates(history: History) -> Iterator[str]:
     """Every call, against every deadline that had been read when it was sent."""
-    closings = [closing for e in history.exchanges if (closing := _closing(history, e)) is not None]
-    for exchange in history.exchanges:
+    waiting = deque(sorted(_closings(history), key=lambda closing: closing.read_at))
+    closed: list[Closing] = []
+    for exchange in sorted(history.exchanges, key=lambda exchange: exchange.sent_at):
+        while waiting and waiting[0].read_at < exchange.sent_at - TICK:
+            closed.append(waiting.popleft())
+        closed = [closing for closing in closed if exchange.sent_at < closing.until + MOST_SET]
         number = history.invocation_of(exchange)
-        for closing in closings:
+        for closing in closed:
             if closing.lane == SUBMISSIONS and exchange.entry.what != "submit":
                 continue
-            if closing.read_at >= exchange.sent_at - TICK or not _is_known(history, closing, number):
-                continue
             until = deadline(history, closing, number)
-            if exchange.sent_at < until - TICK:
+            if exchange.sent_at < until - TICK and _is_known(history, closing, number):
                 yield (
                     f"a {exchange.entry.what} left at {exchange.sent_at:.3f}, inside the {closing.lane} gate "
                     f"that was read at {closing.read_at:.3f} and opens at {until:.3f}"
@@ -62,6 +69,13 @@ def deadline(history: History, closing: Closing, number: int) -> float:
     """
     then, now = history.invocations[closing.invocation], history.invocations[number]
     return closing.until - (now.clock_offset - then.clock_offset)
+
+
+def _closings(history: History) -> Iterator[Closing]:
+    for exchange in history.exchanges:
+        closing = _closing(history, exchange)
+        if closing is not None:
+            yield closing
 
 
 def _closing(history: History, exchange: Exchange) -> Closing | None:
