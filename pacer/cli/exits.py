@@ -59,7 +59,7 @@ def end(
         code: int = body()
     except (Interrupted, KeyboardInterrupt) as error:
         code = Exit.SIGINT if isinstance(error, KeyboardInterrupt) else error.exit_code
-        text = str(error) or "Interrupted."
+        text = str(error) or "Interrupted. Run the same command again."
     except BrokenPipeError:
         # Whoever read our output has gone; there is nobody to tell.
         _let_go_of(sys.stdout)

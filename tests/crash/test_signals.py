@@ -51,7 +51,8 @@ async def test_in_an_outage(tmp_path: Path, signum: int) -> None:
     async with scene(tmp_path) as one:
         one.write(20)
         running = await one.start("run", "batch.jsonl", AISEARCH_BASE_URL="http://127.0.0.1:9")
-        await asyncio.sleep(1.5)
+        await one.until(lambda: any(tmp_path.rglob("*.pacer.db")), running)
+        await asyncio.sleep(1.0)
         assert_stopped_well(await running.signalled(signum), signum)
 
 

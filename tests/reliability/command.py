@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Sequence
 from time import perf_counter
 from types import FrameType
+from typing import TypeAlias
 
 from pacer.instrumentation.happening import Happening
 from pacer.sandbox import Settings
@@ -47,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     failed = 0
     with multiprocessing.Pool(options.jobs) as pool:
         outcomes: Counter[str] = Counter()
-        for seed, violations, ended in pool.imap_unordered(judge, seeds, chunksize=8):
+        for seed, violations, ended in pool.imap_unordered(_judge_with_patience, seeds, chunksize=8):
             outcomes.update(ended)
             failed += bool(violations)
             if violations:
@@ -57,21 +58,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1 if failed else 0
 
 
-def judge(seed: int) -> tuple[int, list[str], list[str]]:
-    """Run *seed*; return it with its violations, and how invocations, requests and captures ended."""
-    signal.signal(signal.SIGALRM, _give_up)
-    signal.alarm(PATIENCE)
+Judgement: TypeAlias = tuple[int, list[str], list[str]]
+"""A seed, what went wrong, and how its invocations, requests and captures ended."""
+
+
+def judge(seed: int) -> Judgement:
+    """Run *seed* to its end, whatever comes out of it."""
     try:
         report = run(plan_of(seed))
     except KeyboardInterrupt:
         raise
     except BaseException:  # noqa: BLE001 - whatever it is, it belongs to this seed; groups hide a Busy
         return seed, [traceback.format_exc()], []
-    finally:
-        signal.alarm(0)
     ends = [outcome.partition(" after")[0].strip() for outcome in report.outcomes]
     ends += [(line["error"] or {}).get("code") or line["status"] for line in report.history.lines]
     return seed, report.violations, ends
+
+
+def _judge_with_patience(seed: int) -> Judgement:
+    signal.signal(signal.SIGALRM, _give_up)
+    signal.alarm(PATIENCE)
+    try:
+        return judge(seed)
+    finally:
+        signal.alarm(0)
 
 
 def failure(seed: int, violations: Sequence[str]) -> str:

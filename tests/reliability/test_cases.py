@@ -263,6 +263,15 @@ def test_a_gate_read_just_before_a_kill_binds_the_next_process() -> None:
     assert min(e.sent_at for e in after) >= read_at + 60.0 - 1e-6
 
 
+@pytest.mark.parametrize("code", ["RATE_LIMIT_EXCEEDED", "QUEUE_CAPACITY_EXCEEDED", "SLOW_DOWN"])
+def test_a_gate_closed_by_a_read_binds_the_next_process(code: str) -> None:
+    """A status read that is refused, with whatever code, closes a gate that the next process keeps."""
+    fault = Fault("error", on="status", status=429, code=code, retry_after=60.0, calls=(1,))
+    report = kept(plan(faults=[fault], ends=[End(Crash("time", 0.1), pause=0.5)]))
+
+    assert min(e.sent_at for e in report.history.exchanges if e.entry.what == "submit") >= 60.0
+
+
 def test_an_enormous_retry_after_stops_at_once_and_again_on_resume() -> None:
     """Beyond --max-retry-after it stops; each resume before the deadline stops too, and sends nothing."""
     fault = Fault("error", status=429, retry_after=1.0, retry_after_form="huge", calls=(4,))
