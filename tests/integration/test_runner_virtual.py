@@ -92,3 +92,18 @@ async def test_a_lost_reply_is_sent_again_under_its_key(tmp_path: Path) -> None:
     assert outcome.statistics.replayed == 1
     admitted = [entry.key for entry in service.log if entry.admitted and not entry.replayed]
     assert len(admitted) == len(set(admitted)) == 12
+
+
+async def test_a_wave_that_a_wait_interrupts_is_told_as_one(tmp_path: Path) -> None:
+    """What goes out after the wait carries the same number and says that it continues the wave."""
+    settings = Settings(
+        capacity=200, workers=50, latency=Latency(mean=5.0, shape="constant"),
+        rate_limit=6, rate_window=10.0, rate_headers="always",
+    )  # fmt: skip
+    outcome, _, heard = await run(tmp_path, settings)
+    waves = [event.facts for event in heard if event.name == happening.WAVE_SENT]
+    numbers = [wave["number"] for wave in waves]
+    assert sum(wave["requests"] for wave in waves) == 12
+    assert [wave["continued"] for wave in waves] == [n in numbers[:at] for at, n in enumerate(numbers)]
+    assert any(wave["continued"] for wave in waves)
+    assert sum(not wave["continued"] for wave in waves) == outcome.statistics.waves
