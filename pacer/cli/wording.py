@@ -90,8 +90,9 @@ def _snapshot(facts: Mapping[str, Any]) -> str:
 
 
 def _wave(facts: Mapping[str, Any]) -> str:
+    goes_on = " goes on" if facts["continued"] else ""
     return (
-        f"wave {facts['number']:,}: {count(facts['requests'], 'request')}, "
+        f"wave {facts['number']:,}{goes_on}: {count(facts['requests'], 'request')}, "
         f"{count(facts['captures'], 'capture')}"
     )
 

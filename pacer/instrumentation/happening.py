@@ -46,7 +46,8 @@ SNAPSHOT_FAILED: Final = "snapshot.failed"
 """``reason``."""
 
 WAVE_SENT: Final = "wave.sent"
-"""``number, requests, captures``: told when all of the wave has been sent."""
+"""``number, requests, captures, continued``: told when all of the wave has been sent. *continued*: it goes on
+after a wait in its midst, and was told up to there under the same number."""
 
 WAIT_BEGAN: Final = "wait.began"
 """``bound, until`` (wall time or null), ``seconds`` (or null)."""

@@ -72,7 +72,7 @@ class Invocation:
         facts = note.data
         match note.kind:
             case happening.WAVE_SENT:
-                self.waves += 1
+                self.waves = facts["number"]
                 self.requests += facts["requests"]
                 self.captures += facts["captures"]
             case happening.SNAPSHOT_READ:

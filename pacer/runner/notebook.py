@@ -48,6 +48,7 @@ class Notebook:
         self._learnt = controller.learnt()
         self._wave_requests = 0
         self._wave_captures = 0
+        self._wave_told = 0
         self._waiting: tuple[str, float] = ("", 0.0)
         self._outage_since: float | None = None
 
@@ -108,14 +109,17 @@ class Notebook:
             self._wave_captures += fan_out
 
     def wave_closed(self) -> None:
-        """The next snapshot is asked for: the wave is complete."""
+        """The next snapshot is asked for, or a wait begins: what has gone out of the wave is told."""
         if self._wave_requests:
+            number = self._controller.statistics().waves
             self.tell(
                 happening.WAVE_SENT,
-                number=self._controller.statistics().waves,
+                number=number,
                 requests=self._wave_requests,
                 captures=self._wave_captures,
+                continued=number == self._wave_told,
             )
+            self._wave_told = number
             self._waiting = ("", 0.0)
         self._wave_requests = self._wave_captures = 0
 

@@ -17,28 +17,28 @@ Point = Callable[[Sandbox], Command]
 
 def test_three_hundred_requests_in_a_queue_of_twenty(sandbox: Start, pacer_at: Point) -> None:
     """
-    As sole tenant of a queue of twenty: no 429, no sync capture, each capture
-    once, and at most 1.25 times the time that the service itself needs.
+    As sole tenant of a queue of twenty: no 429, no sync capture, each capture once.
+
+    How long it takes is asserted where time is exact: ``integration/test_runner_virtual.py``.
     """
-    latency, workers = 0.2, 12
     service = sandbox(
         "--capacity",
         "20",
         "--workers",
-        str(workers),
+        "12",
         "--latency",
-        str(latency),
+        "0.1",
         "--set",
         "latency.shape=constant",
     )
     pacer = pacer_at(service)
     captures = write_batch(pacer.folder, 300, (1, 2, 1, 4))
-    ran = pacer("run", "batch.jsonl", "--json")
+    ran = pacer("run", "batch.jsonl", "--quiet")
     assert ran.code == 0, ran.err
     history = service.stop()
     assert_once_each(pacer.results(), history, captures)
+    assert {entry["status"] for entry in submissions(history)} == {202}
     assert not [entry for entry in history if entry["status"] == 429]
-    assert json.loads(ran.out)["seconds"] <= 1.25 * captures * latency / workers + 1.0
 
 
 @pytest.mark.parametrize("release", ["start", "end"])

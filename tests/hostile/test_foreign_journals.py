@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.crash.scene import Scene, scene
+from tests.crash.scene import Scene, scene, settings
 
 Stranger = Callable[[Path], object]
 
@@ -106,10 +106,16 @@ def _state(path: Path) -> object:
     return os.lstat(path).st_mode
 
 
+WORKERS = 2
+"""So few that the batch of :func:`_killed` takes seconds: it is never over before the kill."""
+
+
 async def _killed(one: Scene) -> None:
+    """Kill a run in its midst: some captures are in the results, most are not."""
     one.write(40, (1, 2))
     ran = await one.run("--quiet", kill_when=lambda: one.out.exists() and one.out.stat().st_size > 0)
     assert ran.code == -9
+    assert one.out.read_bytes().count(b"\n") < sum(asked.fan_out for asked in one.asked)
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
@@ -118,7 +124,7 @@ async def test_a_damaged_page(tmp_path: Path, seed: int) -> None:
     A page of the journal of a killed run turns to noise: the command either ends with a
     sentence that calls it damaged, or completes the batch with nothing twice. Never a defect.
     """
-    async with scene(tmp_path) as one:
+    async with scene(tmp_path, settings(workers=WORKERS)) as one:
         await _killed(one)
         with closing(sqlite3.connect(one.journal)) as database:
             database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -142,7 +148,7 @@ async def test_a_journal_without_its_log(tmp_path: Path) -> None:
     Of a killed run only the database was copied, not the log beside it: the copy is an older
     state of the batch, or none; what it sends again the service replays, so nothing is twice.
     """
-    async with scene(tmp_path) as one:
+    async with scene(tmp_path, settings(workers=WORKERS)) as one:
         await _killed(one)
         Path(f"{one.journal}-wal").unlink()
         Path(f"{one.journal}-shm").unlink()

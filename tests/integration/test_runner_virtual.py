@@ -4,7 +4,8 @@ The runner against a real server over a real socket, in virtual time.
 Time is the event loop's, so a minute of waiting is exact and takes no time.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import cycle, islice
 from pathlib import Path
 from typing import TypeVar
 
@@ -23,6 +24,8 @@ from pacer.sandbox import SANDBOX_KEY, Fault, Latency, SandboxServer, Service, S
 
 ResultT = TypeVar("ResultT")
 
+SURFACES = ("chatgpt", "claude", "gemini", "perplexity")
+
 pytestmark = pytest.mark.looptime
 
 
@@ -32,9 +35,9 @@ async def inline(function: Callable[[], ResultT]) -> ResultT:
 
 
 async def run(
-    folder: Path, settings: Settings, *faults: Fault, requests: int = 12
+    folder: Path, settings: Settings, *faults: Fault, requests: int = 12, fan_outs: Sequence[int] = (2,)
 ) -> tuple[Outcome, Service, list[Happening]]:
-    """Run a batch of *requests* with two captures each."""
+    """Run a batch of *requests* that have so many captures each, in turn."""
     service = Service(settings, seed=1, faults=faults)
     clock = FakeClock(settings.epoch)
     heard: list[Happening] = []
@@ -42,7 +45,10 @@ async def run(
     try:
         with journal.intake() as writer:
             token = new_token()
-            bodies = ({"query": f"q{n}", "surfaces": ["chatgpt", "claude"]} for n in range(requests))
+            bodies = (
+                {"query": f"q{n}", "surfaces": SURFACES[:fan_out]}
+                for n, fan_out in enumerate(islice(cycle(fan_outs), requests))
+            )
             take_in_requests(bodies, writer, keys=random_keys(token))
             writer.commit(
                 Batch(token=token, source="test", input_sha256="", base_url="loopback", created_at=0.0)
@@ -64,6 +70,17 @@ async def test_a_batch_takes_as_long_as_the_service_needs(tmp_path: Path) -> Non
     assert outcome.kind == "finished"
     assert sum(service.captures.captured.values()) == 24
     assert 180.0 <= outcome.seconds < 190.0
+
+
+async def test_a_small_queue_is_kept_busy_without_a_429(tmp_path: Path) -> None:
+    """Three hundred requests of mixed fan-out through twenty places: 1.25 times the workers' time at most."""
+    latency, workers = 30.0, 12
+    settings = Settings(capacity=20, workers=workers, latency=Latency(mean=latency, shape="constant"))
+    outcome, service, _ = await run(tmp_path, settings, requests=300, fan_outs=(1, 2, 1, 4))
+    captures = sum(service.captures.captured.values())
+    assert captures == 600
+    assert outcome.statistics.throttled == {}
+    assert outcome.seconds <= 1.25 * captures * latency / workers
 
 
 async def test_nothing_leaves_before_a_retry_after_is_over(tmp_path: Path) -> None:
@@ -92,3 +109,18 @@ async def test_a_lost_reply_is_sent_again_under_its_key(tmp_path: Path) -> None:
     assert outcome.statistics.replayed == 1
     admitted = [entry.key for entry in service.log if entry.admitted and not entry.replayed]
     assert len(admitted) == len(set(admitted)) == 12
+
+
+async def test_a_wave_that_a_wait_interrupts_is_told_as_one(tmp_path: Path) -> None:
+    """What goes out after the wait carries the same number and says that it continues the wave."""
+    settings = Settings(
+        capacity=200, workers=50, latency=Latency(mean=5.0, shape="constant"),
+        rate_limit=6, rate_window=10.0, rate_headers="always",
+    )  # fmt: skip
+    outcome, _, heard = await run(tmp_path, settings)
+    waves = [event.facts for event in heard if event.name == happening.WAVE_SENT]
+    numbers = [wave["number"] for wave in waves]
+    assert sum(wave["requests"] for wave in waves) == 12
+    assert [wave["continued"] for wave in waves] == [n in numbers[:at] for at, n in enumerate(numbers)]
+    assert any(wave["continued"] for wave in waves)
+    assert sum(not wave["continued"] for wave in waves) == outcome.statistics.waves

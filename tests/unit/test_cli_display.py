@@ -112,8 +112,7 @@ def test_the_picture_fits(width: int) -> None:
     console = Console(file=out, width=width, height=24, force_terminal=True, color_system=None)
     display = LiveDisplay("pacer  b.jsonl → \x1b[31mhttps://api.example.org", console)
     for n in range(30):
-        facts = {"number": n, "requests": 10, "captures": 40}
-        display.hear(Happening(T0 + n, happening.WAVE_SENT, facts))
+        display.hear(Happening(T0 + n, happening.WAVE_SENT, wave(n)))
     console.print(display.picture(Look(progress(), None)))
     text = out.getvalue()
     rows = text.splitlines()
@@ -149,10 +148,26 @@ def test_plain_lines() -> None:
     """Without a terminal a happening is a line with its time; a log that nobody reads ends nothing."""
     out = io.StringIO()
     display = PlainDisplay(out)
-    display.hear(Happening(T0, happening.WAVE_SENT, {"number": 1, "requests": 1, "captures": 3}))
+    display.hear(Happening(T0, happening.WAVE_SENT, wave(1)))
     assert out.getvalue() == f"{clock(T0)} wave 1: 1 request, 3 captures\n"
     out.close()
-    display.hear(Happening(T0, happening.WAVE_SENT, {"number": 2, "requests": 1, "captures": 3}))
+    display.hear(Happening(T0, happening.WAVE_SENT, wave(2)))
+
+
+def wave(number: int, *, continued: bool = False) -> dict[str, object]:
+    return {"number": number, "requests": 1, "captures": 3, "continued": continued}
+
+
+def test_a_wave_that_a_wait_cut_in_two() -> None:
+    """Its second part is told as what it is, not as a second wave of the same number."""
+    out = io.StringIO()
+    display = PlainDisplay(out)
+    display.hear(Happening(T0, happening.WAVE_SENT, wave(4)))
+    display.hear(Happening(T0, happening.WAVE_SENT, wave(4, continued=True)))
+    assert [line[9:] for line in out.getvalue().splitlines()] == [
+        "wave 4: 1 request, 3 captures",
+        "wave 4 goes on: 1 request, 3 captures",
+    ]
 
 
 def test_json_lines() -> None:
