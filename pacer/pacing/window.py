@@ -191,8 +191,10 @@ class Window:
         Take over what an earlier invocation learnt.
 
         How much it had sent in the window it was in is not known: that window is taken for used up.
+        One that would reset later than a whole length from now was noted by a clock that was set back since.
         """
         self.limit, self.length = limit, length
+        resets_at = min(resets_at, now + length)
         self._ends_at = resets_at if now < resets_at else _boundary_after(resets_at, now, length)
         self._left = 0 if now < resets_at else None
 

@@ -224,6 +224,16 @@ def test_others_never_shut_a_window_for_good() -> None:
     assert window.room(now=10.1) == 1
 
 
+def test_a_window_remembered_by_a_clock_set_back_opens_within_its_length() -> None:
+    """A wall clock that was set back by hours between two invocations does not make a short window long."""
+    window = Window()
+    window.recall(limit=20, length=10.0, resets_at=7200.0, now=0.0)
+
+    assert window.room(now=0.0) == 0
+    assert window.opens_at(now=0.0) == 10.0
+    assert window.room(now=10.0) > 0
+
+
 @pytest.mark.parametrize(("resets_in", "stops"), [(899.0, False), (901.0, True), (86_400.0, True)])
 def test_a_window_that_opens_in_a_day_stops_the_batch(resets_in: float, stops: bool) -> None:
     """What would meet a Retry-After beyond --max-retry-after is not waited for either: it stops."""
