@@ -64,6 +64,9 @@ MARGIN = 8
 MAX_BODY = 16 * 1024 * 1024
 """Bytes, decompressed. An Envelope is some hundred KiB at most; what is larger is not one."""
 
+MAX_WORD = 1024 * 1024
+"""The same of a snapshot and of an error: some KiB at most. To parse 16 MiB can take seconds."""
+
 
 class _Hidden(str):
     """A header's value for the wire alone: in a repr (a traceback's locals, say) it is stars."""
@@ -220,7 +223,8 @@ class AiohttpSearchApi:
                 f"The session given cannot send our request: {printable(str(error), 300)}."
             ) from None
         try:
-            content = await _read(response)
+            wordy = 200 <= response.status < 300 and url is not self._address.status
+            content = await _read(response, most=MAX_BODY if wordy else MAX_WORD)
         except FAILURES as error:
             # A 429, a 5xx and a redirect have said enough by their headers; for any other the body decides.
             if not 300 <= response.status < 400 and response.status != 429 and response.status < 500:
@@ -283,8 +287,8 @@ async def _send_once(
 _SEND_ONCE = (_send_once,)
 
 
-async def _read(response: aiohttp.ClientResponse) -> bytes:
-    """The whole body, up to the limit; a switch of protocols has none."""
+async def _read(response: aiohttp.ClientResponse, *, most: int) -> bytes:
+    """The whole body, up to *most* bytes; a switch of protocols has none."""
     if response.status < 200:
         response.close()
         return b""
@@ -292,8 +296,8 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
     size = 0
     async for chunk in response.content.iter_any():
         size += len(chunk)
-        if size > MAX_BODY:
+        if size > most:
             response.close()
-            raise BodyTooLarge(f"more than {MAX_BODY // 1024 // 1024} MiB")
+            raise BodyTooLarge(f"more than {most // 1024 // 1024} MiB")
         chunks.append(chunk)
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)

@@ -27,6 +27,7 @@ from pacer.pacing.decisions import (
     Finished,
     GiveUp,
     ReadSnapshot,
+    Stop,
     SubmitWave,
     WaitUntil,
 )
@@ -148,7 +149,7 @@ class PacingController:
             return self._wait(INFINITY, Bound.ROUND_TRIP)
         room = self.window.room(now=now)
         if room < 1:
-            return self._wait(self.window.opens_at(now=now), Bound.WINDOW)
+            return self._window_shut(now)
         return (
             self._collect(now, room, overdue=True)
             or self._submit(now, room)
@@ -178,6 +179,17 @@ class PacingController:
                 "NO_PROGRESS",
                 f"nothing was accepted or ended for {policy.no_progress_after:,.0f} s; run again later",
             )
+
+    def _window_shut(self, now: float) -> WaitUntil | Stop:
+        """What would be sent now would meet a 429 that asks for as much patience."""
+        opens_at, most = self.window.opens_at(now=now), self.policy.max_retry_after
+        if INFINITY > opens_at > now + most:
+            self.stop(
+                "RETRY_AFTER_TOO_LONG",
+                f"the request-rate window opens only in {opens_at - now:,.0f} s, more than --max-retry-after "
+                f"{most:,.0f} allows; run again after that",
+            )
+        return self._state.stopped or self._wait(opens_at, Bound.WINDOW)
 
     def _wait(self, at: float, bound: Bound) -> WaitUntil:
         return wait(self._state, at, bound)

@@ -119,7 +119,7 @@ class Accepted:
     Attributes:
         children: How many children it listed; 0 if none.
 
-        ended: The reply brought the whole capture (a 200 Envelope).
+        ended: Positions of the children whose captures the reply brought with it (a 200 with Envelopes).
     """
 
     at: float
@@ -127,7 +127,7 @@ class Accepted:
     index: int
     children: int
     replayed: bool = False
-    ended: bool = False
+    ended: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

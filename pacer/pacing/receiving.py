@@ -124,13 +124,14 @@ def _accepted(state: State, event: Accepted) -> None:
     children = event.children or item.fan_out
     state.reading.admitted(cost=state.admission.costs.cost(item.fan_out), children=children)
     state.progress_at = event.at
-    if state.policy.collect and not event.ended:
+    if state.policy.collect and (not event.children or len(event.ended) < event.children):
         state.collection.accepted(
             event.index,
             at=event.at,
             children=event.children,
             expected=item.fan_out,
             surfaces=item.surfaces,
+            ended=event.ended,
         )
 
 

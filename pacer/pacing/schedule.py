@@ -39,7 +39,10 @@ def read_at(state: State, *, now: float) -> float:
         return _overdue_at(state)  # their replies come first: only a later read can count them
     snapshot = admission.ledger.snapshot
     if snapshot is not None and not snapshot.capacity:
-        return reading.replied_at + _pause_while_shut(state)
+        return reading.replied_at + _pause(state, since=admission.shut_since)
+    if snapshot is not None and not snapshot.depth and admission.in_flight and not reading.needed:
+        # The queue is empty: only replies that do not come can make room, or a larger capacity.
+        return reading.replied_at + _pause(state, since=_overdue_at(state))
     return reading.due_at(
         now=now,
         cost=admission.mean_cost,
@@ -73,10 +76,9 @@ def _overdue_at(state: State) -> float:
     return oldest + max(4 * state.reading.rtt, 1.0)
 
 
-def _pause_while_shut(state: State) -> float:
-    """Return the time between reads of a queue that has no capacity: a tenth of how long it has had none."""
-    shut_for = state.reading.replied_at - state.admission.shut_since
-    return min(max(0.1 * shut_for, 1.0), state.policy.longest_wait)
+def _pause(state: State, *, since: float) -> float:
+    """Return the time between reads that will hardly bring room: a tenth of how long there has been none."""
+    return min(max(0.1 * (state.reading.replied_at - since), 1.0), state.policy.longest_wait)
 
 
 def _watch_at(state: State, now: float) -> float:

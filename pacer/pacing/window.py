@@ -160,7 +160,7 @@ class Window:
         if self.limit is None:
             return INFINITY
         if self.trailing and self.length is not None:
-            return max(0, self.limit - self._in_flight - self._recent(now) - self._foreign)
+            return max(0, self.limit - self._in_flight - self._recent(now) - self._others(self.limit))
         if self._alone:
             return 0 if self._in_flight else 1
         if self._ends_at is None:
@@ -176,7 +176,7 @@ class Window:
             return now
         if self.trailing and self.length is not None and self.limit is not None:
             recent = self._recent(now)
-            over = recent + self._foreign + self._in_flight - self.limit
+            over = recent + self._others(self.limit) + self._in_flight - self.limit
             if over < recent:
                 return self._answered[len(self._answered) - recent + over] + self.length
             return INFINITY if self._in_flight or self._ends_at is None else max(self._ends_at, now + 1.0)
@@ -191,8 +191,10 @@ class Window:
         Take over what an earlier invocation learnt.
 
         How much it had sent in the window it was in is not known: that window is taken for used up.
+        One that would reset later than a whole length from now was noted by a clock that was set back since.
         """
         self.limit, self.length = limit, length
+        resets_at = min(resets_at, now + length)
         self._ends_at = resets_at if now < resets_at else _boundary_after(resets_at, now, length)
         self._left = 0 if now < resets_at else None
 
@@ -241,6 +243,10 @@ class Window:
         counted = min(self.limit, len(self._answered))
         first = self._answered[-counted] if counted else ends_at
         return _plausible(ends_at - ROUNDING - first)
+
+    def _others(self, limit: int) -> int:
+        """Return what others take of *limit*: never all, for only a reply tells when they have gone."""
+        return min(self._foreign, limit - 1)
 
     def _since(self, moment: float) -> int:
         """Return how many requests were let through after *moment*, which is not long ago."""

@@ -12,7 +12,7 @@ from pacer.journal.protocol import Appended, Record, Rejected
 from pacer.pacing.controller import PacingController
 from pacer.pacing.events import Adopted
 from pacer.runner.calling import Calling
-from pacer.runner.calls import Timing, Verdicts
+from pacer.runner.calls import Timing, Verdicts, ended_with
 from pacer.runner.ends import Ends
 from pacer.runner.feeder import Feeder
 from pacer.runner.hand import Bell, InHand
@@ -163,8 +163,8 @@ class Arrivals:
                 if self._collect and known.left:
                     # The service took it for an async one: it is read like any other.
                     now = self._clock.monotonic()
-                    children = len(known.children)
-                    self._controller.receive(Adopted(now, index, now, children, record.surfaces, frozenset()))
+                    children, ended = len(known.children), ended_with(outcome)
+                    self._controller.receive(Adopted(now, index, now, children, record.surfaces, ended))
                     self._bell.ring()
             case Unclear():
                 self._hand.doubtful.add(index)

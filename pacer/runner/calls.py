@@ -129,8 +129,8 @@ def submitted(
     """
     back: tuple[Entry, ...] = () if in_doubt else (Returned(index),)
     match outcome:
-        case Admitted(children=children, replayed=replayed, captures=captures):
-            ended = bool(captures) and len(captures) >= len(children)
+        case Admitted(children=children, replayed=replayed):
+            ended = ended_with(outcome)
             event = Accepted(timing.at, timing.sent_at, index, len(children), replayed=replayed, ended=ended)
             return Verdicts(event, _admitted(outcome, index, timing))
         case ThrottledReply():
@@ -251,6 +251,12 @@ def _parent_read(outcome: Parent, read: JobRead, known: KnownJob, timing: Timing
 def _admitted(outcome: Admitted, index: int, timing: Timing) -> tuple[Entry, ...]:
     accepted = AcceptedEntry(index, timing.wall, outcome.job, outcome.children, outcome.replayed)
     return accepted, *(_ended(index, each.child, each, timing.wall) for each in outcome.captures)
+
+
+def ended_with(outcome: Admitted) -> frozenset[int]:
+    """Return the positions of the children whose captures came with their admission."""
+    captured = {capture.child for capture in outcome.captures}
+    return frozenset(n for n, child in enumerate(outcome.children) if child in captured)
 
 
 def error_of(outcome: Refused) -> Mapping[str, Any]:

@@ -9,12 +9,12 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from pacer.wire.bodies import Accepted, ChildId, JobId, Unusable, complaint, read_json
+from pacer.wire.bodies import Accepted, ChildIds, JobId, Unusable, complaint, read_json
 from pacer.wire.captures import capture
 from pacer.wire.replies import Admitted
 
 _JOB_ID: TypeAdapter[str] = TypeAdapter(JobId)
-_CHILD_IDS: TypeAdapter[list[str]] = TypeAdapter(list[ChildId])
+_CHILD_IDS: TypeAdapter[list[str]] = TypeAdapter(ChildIds)
 
 
 def admission(body: bytes, *, replayed: bool) -> Admitted:
@@ -58,8 +58,8 @@ def _told_otherwise(value: Any, replayed: bool) -> Admitted:
         )
     except ValidationError as error:
         raise Unusable(complaint(error)) from None
-    envelopes = [(child, item) for child, item in zip(children, items, strict=True) if _is_envelope(item)]
-    captures = (capture(item, asked=child) for child, item in envelopes)
+    envelopes = {child: item for child, item in zip(children, items, strict=True) if _is_envelope(item)}
+    captures = (capture(item, asked=child) for child, item in envelopes.items())
     return Admitted(job, _once_each(children), replayed, tuple(ended for ended in captures if ended.terminal))
 
 

@@ -25,6 +25,12 @@ from pydantic_core import PydanticCustomError, from_json, to_json
 
 from pacer.wire.text import printable
 
+MOST_LISTED = 10_000
+"""
+Children, or surfaces, that one reply may list: a hundred times what a request can have. More is no
+list of them, and to look at each would cost a thousand times the memory of its bytes.
+"""
+
 
 class Unusable(ValueError):
     """A body that cannot be used; its text says what is wrong, in a few words."""
@@ -85,6 +91,7 @@ _COMPLAINTS = {
     "missing": "missing",
     "model_type": "not an object",
     "list_type": "not a list",
+    "too_long": f"more than {MOST_LISTED:,}",
     "string_type": "not a string",
     "string_too_short": "empty",
     "string_too_long": "too long",
@@ -169,7 +176,15 @@ def _none_if_wrong(value: object, handler: ValidatorFunctionWrapHandler) -> obje
         return None
 
 
+def _not_too_many(value: object) -> object:
+    """A dict's own bound would be looked at last."""
+    if isinstance(value, Mapping) and len(value) > MOST_LISTED:
+        raise PydanticCustomError("too_long", "too many")
+    return value
+
+
 ChildId = Annotated[JobId, BeforeValidator(_id_of)]
+ChildIds = Annotated[list[ChildId], Field(max_length=MOST_LISTED, fail_fast=True)]
 Whole = Annotated[int, BeforeValidator(_whole)]
 OptionalWhole = Annotated[int | None, BeforeValidator(_whole_or_none)]
 
@@ -181,7 +196,7 @@ class Accepted(_Body):
     """A 202 (API.md 2.4)."""
 
     job_id: JobId = Field(alias="jobId")
-    children: list[ChildId] | None = None
+    children: list[ChildId] | None = Field(default=None, max_length=MOST_LISTED, fail_fast=True)
 
 
 class AdmissionQueue(_Body):
@@ -202,9 +217,9 @@ class Inflight(_Body):
     """Children queued or processing."""
 
     total: Annotated[OptionalWhole, WrapValidator(_none_if_wrong)] = None
-    by_surface: Annotated[dict[str, Whole] | None, WrapValidator(_none_if_wrong)] = Field(
-        default=None, alias="bySurface"
-    )
+    by_surface: Annotated[
+        dict[str, Whole] | None, BeforeValidator(_not_too_many), WrapValidator(_none_if_wrong)
+    ] = Field(default=None, alias="bySurface")
 
 
 class Snapshot(_Body):
@@ -257,4 +272,6 @@ class ParentSummary(_Body):
     """``GET /v1/jobs/:id`` of a parent (API.md 7)."""
 
     job: ParentHead
-    children: list[Annotated[ListedChild, BeforeValidator(_head_of)]]
+    children: list[Annotated[ListedChild, BeforeValidator(_head_of)]] = Field(
+        max_length=MOST_LISTED, fail_fast=True
+    )

@@ -10,13 +10,20 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pacer.errors import PacerError
+from pacer.journal.sqlite import SqliteJournal
+
 PYTHON = [sys.executable, "-m", "pacer"]
 KEY = "sk_test_4a7be0c19d_not_for_anyone_else"
+
+USUAL_START = 0.1
+"""Seconds within which an interpreter starts and ends on a machine that is not overloaded."""
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -96,6 +103,33 @@ class Sandbox:
         assert self.process.stdout is not None
         self.process.stdout.close()
         return [json.loads(line) for line in self._history.read_text().splitlines()]
+
+
+def in_time(seconds: float, limit: float) -> bool:
+    """Return whether *seconds* are within *limit*, which an overloaded machine stretches for everybody."""
+    if seconds < limit:
+        return True
+    began = time.monotonic()
+    subprocess.run([sys.executable, "-c", "pass"], check=True)
+    return seconds < limit * (time.monotonic() - began) / USUAL_START
+
+
+def wait_until(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+    """Wait until *condition* holds while *process* lives."""
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert process.poll() is None or condition(), process.communicate()
+        assert time.monotonic() < deadline, "what was waited for does not happen"
+        time.sleep(0.01)
+
+
+def journalled(path: Path) -> tuple[int, bool]:
+    """Return how many requests the journal at *path* knows as sent, and whether it knows a gate."""
+    try:
+        with closing(SqliteJournal.open(path, read_only=True)) as journal:
+            return journal.counts().sent, bool(journal.gates())
+    except PacerError:
+        return 0, False
 
 
 def requests(number: int, fan_outs: tuple[int, ...] = (1,)) -> Iterator[Mapping[str, Any]]:

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.acceptance.processes import Command, Sandbox, environment, submissions, write_batch
+from tests.acceptance.processes import Command, Sandbox, environment, in_time, submissions, write_batch
 
 Start = Callable[..., Sandbox]
 Point = Callable[[Sandbox], Command]
@@ -32,7 +32,7 @@ def test_the_example_in_the_sandbox(pacer: Command) -> None:
     assert "429 " in ran.err
     assert "going on after" in ran.err
     said = json.loads(ran.out)
-    assert said["seconds"] < 20
+    assert in_time(said["seconds"], 20)
     assert said["throttled"].keys() == {"rate"}
     assert said["captures"]["by_status"] == {"completed": said["captures"]["expected"]}
     names = {path.name for path in pacer.folder.iterdir()}
@@ -42,7 +42,7 @@ def test_the_example_in_the_sandbox(pacer: Command) -> None:
     assert process.stderr is not None
     started = json.loads(process.stderr.readline())
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=5)
+    process.communicate(timeout=60)
     assert started["event"] == "run.started"
     assert started["pending"] == 200
 
@@ -90,7 +90,7 @@ def test_plan_waits_five_seconds_at_most(sandbox: Start, pacer_at: Point) -> Non
     ran = pacer("plan", "batch.jsonl")
     assert ran.code == 0
     assert "no answer within" in ran.out
-    assert ran.seconds < 9
+    assert in_time(ran.seconds, 9)
 
 
 def test_status(sandbox: Start, pacer_at: Point) -> None:

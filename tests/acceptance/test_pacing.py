@@ -70,11 +70,11 @@ HARDSHIPS = {
     "an item larger than the queue": (["--capacity", "12"], (1, 30, 2)),
     "capacity falling in mid-run": (["--capacity", "40", "--change", "1:capacity=6"], (1, 2, 4)),
     "another client of the key": (
-        ["--capacity", "20", "--retry-after", "1", "--tenant", "steady:demand=20"],
+        ["--capacity", "20", "--retry-after", "2", "--tenant", "steady:demand=20"],
         (1, 2, 4),
     ),
     "no status endpoint": (
-        ["--capacity", "60", "--retry-after", "1", "--set", "status_endpoint=false"],
+        ["--capacity", "60", "--retry-after", "2", "--set", "status_endpoint=false"],
         (1, 2),
     ),
     "lost replies": (["--fault", "cut:on=submit,share=0.1,committed=true"], (1, 2)),
@@ -96,7 +96,7 @@ def test_hardships(sandbox: Start, pacer_at: Point, kind: str) -> None:
     assert_gates_kept([entry for entry in history if not entry["tenant"]])
 
 
-def assert_gates_kept(history: list[dict[str, object]], in_flight: float = 0.3) -> None:
+def assert_gates_kept(history: list[dict[str, object]], in_flight: float = 1.2) -> None:
     """After a 429 nothing that it gates comes before its time, but for what was in flight then."""
     for n, entry in enumerate(history):
         wait = entry["retry_seconds"]

@@ -72,6 +72,7 @@ class Proxy:
         self.shares = dict(shares or {})
         self._latency, self._jitter = latency, jitter
         self._chance = Random(f"{seed}:proxy")
+        self._jitters = Random(f"{seed}:jitter")  # apart: what meets the n-th exchange hangs on n alone
         self._tasks: set[asyncio.Task[None]] = set()
         self.met: Counter[Toxic] = Counter()
         self.url = ""
@@ -89,7 +90,7 @@ class Proxy:
     async def way(self) -> None:
         """Let the time of one direction pass."""
         if self._latency:
-            await asyncio.sleep(self._latency * (1 + self._jitter * (2 * self._chance.random() - 1)))
+            await asyncio.sleep(self._latency * (1 + self._jitter * (2 * self._jitters.random() - 1)))
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Carry one connection until either side has had enough."""

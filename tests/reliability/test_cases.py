@@ -80,6 +80,21 @@ def test_a_reply_that_cannot_be_read_is_asked_for_again() -> None:
     assert codes(report) == {"completed": 6}
 
 
+def test_a_reply_that_does_not_come_is_not_waited_for_with_reads() -> None:
+    """
+    While a submission that fills the queue hangs for a minute and a half, the empty queue is looked
+    at every few seconds, not at every round trip.
+    """
+    hangs = Fault("delay", on="submit", seconds=3600.0, calls=(2,))
+    report = kept(plan(20, settings={"capacity": 1, "workers": 1}, faults=[hangs]))
+
+    assert ends(report) == ["finished"]
+    silent = next(e for e in report.history.exchanges if e.lost)
+    assert silent.read_at is not None
+    reads = [e for e in report.history.exchanges if silent.sent_at < e.sent_at < silent.read_at]
+    assert len([e for e in reads if e.entry.what == "status"]) <= 45
+
+
 # Requests that cannot succeed -----------------------------------------------------------
 
 

@@ -204,7 +204,7 @@ class World:
         """When the last of the gates that the journal knows opens, in the world's time."""
         journal = SqliteJournal.open(self.journal_path, read_only=True)
         try:
-            return max(journal.gates().values()) - self._epoch
+            return max(journal.gates().values(), default=self._epoch) - self._epoch
         finally:
             journal.close()
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import resource
 from typing import Any
 
 import pytest
 
 from pacer.pacing.capacity import CapacitySnapshot
-from pacer.wire.parse import parse_status, parse_submit
+from pacer.wire.parse import parse_job, parse_status, parse_submit
 from pacer.wire.replies import Admitted, Capture, Unclear
 
 ENVELOPE = {
@@ -108,6 +109,9 @@ def test_a_200_may_bring_the_captures_at_once(
         (b'{"jobId": "j", "children": ["j.a", null]}', "children.1: no id"),
         (b'{"jobId": "j", "children": [{"status": "queued"}]}', "children.0: no id"),
         (b'{"error": {"code": "X", "message": "no"}}', "jobId: missing"),
+        (b'{"jobId": "j", "children": [' + b'"a", ' * 10_000 + b'"b"]}', "children: more than 10,000"),
+        (b'{"jobId": "j", "children": [' + b"[], " * 500_000 + b"[]]}", "children.0: no id"),
+        (b"[" + b"[], " * 500_000 + b"[]]", "0: no id"),
     ],
 )
 def test_a_202_without_a_usable_job_is_unclear_and_says_why(body: bytes, reason: str) -> None:
@@ -117,6 +121,19 @@ def test_a_202_without_a_usable_job_is_unclear_and_says_why(body: bytes, reason:
     assert isinstance(outcome, Unclear)
     assert outcome.reason.startswith(f"202 with an unusable body: {reason}")
     assert (outcome.status, outcome.sent) == (202, True)
+
+
+def test_a_long_list_of_faults_costs_little_memory() -> None:
+    """Half a million children without an id, and as many surfaces, are not each described."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    children: list[dict[str, Any]] = [{}] * 500_000
+    surfaces = {str(n): -1 for n in range(500_000)}
+    submitted({"jobId": "j", "children": children})
+    parse_job(200, {}, raw({"job": {"status": "processing"}, "children": children}), now=0.0)
+    told({"admissionQueue": {"depth": 1}, "inflight": {"bySurface": surfaces}})
+    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+
+    assert grown < 400 * 1024, f"{grown:,} KiB"
 
 
 # Snapshots -----------------------------------------------------------------

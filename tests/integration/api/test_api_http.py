@@ -16,7 +16,7 @@ from pacer.errors import UsageError
 from pacer.pacing.gates import Lane
 from pacer.wire.replies import Admitted, Capture, Refused, Throttled, Unclear, Verdict
 
-from .peer import ACCEPTED, KEY, client, peer, response, submit
+from .peer import ACCEPTED, KEY, calls, client, peer, response, submit
 
 
 async def test_a_submission_is_exactly_these_bytes_in_async_mode() -> None:
@@ -126,6 +126,52 @@ async def test_a_gigantic_body_is_not_read_to_its_end() -> None:
         outcome = await submit(service.url)
 
     assert outcome == Unclear("202 with a lost body: more than 16 MiB", 202)
+
+
+FLOODS = {
+    "headers": (b"", b"X-A: b\r\n" * 1000),
+    "one header": (b"X: ", b"b" * 65_536),
+    "trailers": (b"Transfer-Encoding: chunked\r\n\r\n0\r\n", b"X-A: b\r\n" * 1000),
+    "chunks": (b"Transfer-Encoding: chunked\r\n\r\n", b"10000\r\n" + b"x" * 65_536 + b"\r\n"),
+    "a body": (b"Content-Length: 104857600\r\n\r\n", b" " * 65_536),
+    "a body of any length": (b"Connection: close\r\n\r\n", b" " * 65_536),
+}
+
+
+@pytest.mark.parametrize("status", ["202 Accepted", "400 Bad", "500 Oops"])
+@pytest.mark.parametrize("flood", FLOODS)
+async def test_what_comes_without_end_is_cut_off(flood: str, status: str) -> None:
+    """Headers, chunks, bodies and trailers that never end are given up early: an unclear reply."""
+    start, more = FLOODS[flood]
+    sent = 0
+
+    async def pour(writer: asyncio.StreamWriter) -> None:
+        nonlocal sent
+        writer.write(f"HTTP/1.1 {status}\r\n".encode() + start)
+        while sent < 2**28:
+            sent += len(more)
+            writer.write(more)
+            await writer.drain()
+
+    async with peer(pour) as service:
+        outcome = await submit(service.url)
+
+    assert isinstance(outcome, Unclear)
+    assert sent < 2**27
+
+
+@pytest.mark.parametrize("call", ["submit", "status", "job"])
+@pytest.mark.parametrize("status", ["200 OK", "403 No", "503 Busy"])
+async def test_no_word_of_the_service_takes_megabytes(call: str, status: str) -> None:
+    """A snapshot and an error of two MiB are no such thing; only Envelopes may be large."""
+    large = b'{"job": {"id": "a", "status": "processing"}, "x": "' + b"x" * 2**21 + b'"}'
+    async with peer(response(status, large)) as service, client(service.url) as api:
+        outcome = (await calls(api)[call]()).outcome
+
+    if status == "200 OK" and call != "status":
+        assert isinstance(outcome, Admitted | Capture)
+    else:
+        assert isinstance(outcome, Unclear)
 
 
 async def test_a_session_given_is_used_and_left_open() -> None:

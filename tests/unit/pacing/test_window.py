@@ -7,11 +7,12 @@ from math import inf, nextafter
 import pytest
 
 from pacer.pacing.controller import PacingController
-from pacer.pacing.decisions import Bound, Finished, ReadSnapshot, WaitUntil
-from pacer.pacing.events import Item, Memory, Queued
+from pacer.pacing.decisions import Bound, Finished, ReadSnapshot, Stop, WaitUntil
+from pacer.pacing.events import Item, Memory, Queued, WindowTold
 from pacer.pacing.window import Window
 
 from .service import RateWindow, Service
+from .steps import running
 from .world import World
 
 
@@ -204,3 +205,46 @@ def test_a_resume_meets_no_429_of_a_window_it_remembers() -> None:
 
     assert second.drive() == Finished()
     assert second.controller.statistics().bursts <= 1  # at most the length, at its first boundary
+
+
+# Windows that make no sense ------------------------------------------------------------
+
+
+def test_others_never_shut_a_window_for_good() -> None:
+    """However much others were said to take of a trailing window, after its length one may ask again."""
+    window = Window()
+    window.limit, window.length, window.trailing = 4, 10.0, True
+    window.sent(at=0.0)
+    window.answered(at=0.1)
+    window.told(at=0.1, limit=60, remaining=2, resets_in=10.0)
+    window.told(at=0.1, limit=4, remaining=None, resets_in=10.0)
+
+    assert window.room(now=1.0) == 0
+    assert window.opens_at(now=1.0) == 10.1
+    assert window.room(now=10.1) == 1
+
+
+def test_a_window_remembered_by_a_clock_set_back_opens_within_its_length() -> None:
+    """A wall clock that was set back by hours between two invocations does not make a short window long."""
+    window = Window()
+    window.recall(limit=20, length=10.0, resets_at=7200.0, now=0.0)
+
+    assert window.room(now=0.0) == 0
+    assert window.opens_at(now=0.0) == 10.0
+    assert window.room(now=10.0) > 0
+
+
+@pytest.mark.parametrize(("resets_in", "stops"), [(899.0, False), (901.0, True), (86_400.0, True)])
+def test_a_window_that_opens_in_a_day_stops_the_batch(resets_in: float, stops: bool) -> None:
+    """What would meet a Retry-After beyond --max-retry-after is not waited for either: it stops."""
+    controller = running()
+    controller.receive(WindowTold(0.1, 0.0, limit=60, remaining=0, resets_in=resets_in))
+
+    decision = controller.decide(now=0.1)
+
+    if stops:
+        assert isinstance(decision, Stop)
+        assert decision.code == "RETRY_AFTER_TOO_LONG"
+        assert f"{resets_in:,.0f} s" in decision.reason
+    else:
+        assert decision == WaitUntil(0.1 + resets_in, Bound.WINDOW)
