@@ -65,10 +65,13 @@ def files_of(source: str, out: str | None, journal: Path | None, *, sandbox: boo
         path = Path(source)
         if not path.name:
             raise UsageError(f"{source!r} does not name a file.")
+        beside = path.with_suffix("") if path.suffix.lower() == ".gz" else path
+        if out is None:
+            out = str(beside.with_suffix(infix + RESULTS_SUFFIX))
         files = Files(
             path,
-            path.with_suffix(infix + RESULTS_SUFFIX) if out is None else None if out == STDOUT else Path(out),
-            path.with_suffix(infix + JOURNAL_SUFFIX) if journal is None else journal,
+            None if out == STDOUT else Path(out),
+            beside.with_suffix(infix + JOURNAL_SUFFIX) if journal is None else journal,
         )
     _refuse_one_for_two(files)
     return files

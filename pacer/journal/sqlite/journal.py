@@ -9,6 +9,7 @@ import os
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -210,6 +211,19 @@ class SqliteJournal:
             return [
                 _result(row) for row in self._connection.execute(SQL["rows_of"], (to_text(list(indexes)),))
             ]
+
+    def rows_by_request(self, *, after: int, limit: int) -> list[ResultRow]:
+        """Return all result rows of the next *limit* requests that have any, in the order of the input."""
+        with failures.reading(self._path):
+            found = self._connection.execute(SQL["rows_by_request"], (after, limit)).fetchall()
+            rows: list[ResultRow] = []
+            for _, of_one in groupby(found, key=lambda row: row[2]):
+                *_, children = first = next(of_one)
+                place = {child: number for number, child in enumerate(json.loads(children or "[]"))}
+                # A stable sort: children that were never listed stay in the order in which they ended.
+                listed = sorted([first, *of_one], key=lambda row: place.get(row[4], len(place)))
+                rows += [_result(row[:-1]) for row in listed]
+            return rows
 
     def projections(self) -> Mapping[str, Projection]:
         """Return how far each results file has been written, by path."""
