@@ -313,7 +313,9 @@ class TestSources:
         """A person learns what would have worked."""
         (tmp_path / name).write_bytes(GOOD)
 
-        with pytest.raises(UsageError, match=r"Known: \.jsonl, .*, \.tsv \(also with \.gz\), \.parquet; or - for"):
+        with pytest.raises(
+            UsageError, match=r"Known: \.jsonl, .*, \.tsv \(also with \.gz\), \.parquet; or - for"
+        ):
             list(read(tmp_path / name))
 
     def test_what_cannot_be_opened_is_said_in_a_sentence(self, tmp_path: Path) -> None:

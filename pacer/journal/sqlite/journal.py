@@ -216,14 +216,8 @@ class SqliteJournal:
         """Return all result rows of the next *limit* requests that have any, in the order of the input."""
         with failures.reading(self._path):
             found = self._connection.execute(SQL["rows_by_request"], (after, limit)).fetchall()
-            rows: list[ResultRow] = []
-            for _, of_one in groupby(found, key=lambda row: row[2]):
-                *_, children = first = next(of_one)
-                place = {child: number for number, child in enumerate(json.loads(children or "[]"))}
-                # A stable sort: children that were never listed stay in the order in which they ended.
-                listed = sorted([first, *of_one], key=lambda row: place.get(row[4], len(place)))
-                rows += [_result(row[:-1]) for row in listed]
-            return rows
+            by_request = groupby(found, key=lambda row: row[2])
+            return [_result(row[:-1]) for _, rows in by_request for row in _as_listed(list(rows))]
 
     def projections(self) -> Mapping[str, Projection]:
         """Return how far each results file has been written, by path."""
@@ -258,6 +252,13 @@ class SqliteJournal:
         """Take back what was not committed. SQLite may have done so itself, on a full disk for one."""
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
+
+
+def _as_listed(rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """Return one request's rows as its children were listed; those that were not stay as they ended."""
+    children = json.loads(rows[0][-1] or "[]")
+    place = {child: number for number, child in enumerate(children)}
+    return sorted(rows, key=lambda row: place.get(row[4], len(place)))
 
 
 def _standing(row: tuple[Any, ...]) -> Standing:
