@@ -27,7 +27,7 @@ ROWS = 500
 BUFFER = 1 << 18
 """Bytes of a column read at once, instead of all that a row group has of it."""
 
-_NAMES = (*NAMES, "method", "webhook", "idempotencyKey")
+_NAMES = (*NAMES, "method", "webhook", "idempotencyKey", "idempotency_key")
 _PANDAS_INDEX = re.compile(r"__index_level_[0-9]+__")
 _FAILURES = (OSError, ValueError, TypeError, LookupError, ArithmeticError, MemoryError, NotImplementedError)
 """What pyarrow raises for bytes that are no Parquet, or of a kind that it cannot read."""
@@ -44,20 +44,21 @@ def parquet_table(file: BinaryIO, name: str) -> Iterator[Item]:
     Errors:
         UsageError: pyarrow is not installed.
     """
+    arrow = from_extra("parquet", "pyarrow", needed_for=f"{name}: Parquet")
     parquet = from_extra("parquet", "pyarrow.parquet", needed_for=f"{name}: Parquet")
     row = 0
     try:
-        with _reading(parquet, "not Parquet"):
+        with _reading(arrow, "not Parquet"):
             opened = parquet.ParquetFile(file, buffer_size=BUFFER, pre_buffer=False)
             header = [column for column in opened.schema_arrow.names if not _PANDAS_INDEX.fullmatch(column)]
         columns = columns_of(header, _NAMES)
         if isinstance(columns, Refusal):
             yield 0, columns
             return
-        with _reading(parquet, "not Parquet"):
+        with _reading(arrow, "not Parquet"):
             batches = opened.iter_batches(ROWS, columns=header, use_threads=False)
         while True:
-            with _reading(parquet, "cannot be read from here on"):
+            with _reading(arrow, "cannot be read from here on"):
                 batch = next(batches, None)
                 if batch is None:
                     return
@@ -70,10 +71,10 @@ def parquet_table(file: BinaryIO, name: str) -> Iterator[Item]:
 
 
 @contextmanager
-def _reading(parquet: Any, what: str) -> Iterator[None]:
+def _reading(arrow: Any, what: str) -> Iterator[None]:
     try:
         yield
-    except (*_FAILURES, parquet.lib.ArrowException) as error:
+    except (*_FAILURES, arrow.ArrowException) as error:
         raise _Broken(f"{what}: {printable(str(error), 200)}") from error
 
 

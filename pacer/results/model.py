@@ -59,7 +59,7 @@ class ResultLine(BaseModel):
     surface: str | None
     region: str | None
     status: Literal["completed", "partial", "failed", "canceled", "expired", "unknown", "rejected"]
-    envelope: Any
+    envelope: dict[str, Any] | None
     error: ResultError | None
 
 
