@@ -111,6 +111,8 @@ def _request(columns: list[str], values: tuple[object, ...]) -> CaptureRequest |
 def _plain(value: object) -> object:
     """Return *value* as JSON would have it; None for what says nothing."""
     match value:
+        case str():
+            return value
         case float() if value != value:
             return None
         case float() if value.is_integer() and abs(value) < 2**53:
@@ -121,7 +123,7 @@ def _plain(value: object) -> object:
             return str(value)
         case list():
             return [_plain(item) for item in value]
-        case Mapping():
+        case dict():
             return {str(key): plain for key, item in value.items() if (plain := _plain(item)) is not None}
     return value
 

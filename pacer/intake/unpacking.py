@@ -39,7 +39,7 @@ class Gunzipped:
             UsageError: It is not gzip, or damaged, or cut off.
         """
         try:
-            block = self._file.read1(size)  # as much as there is before what may be broken
+            block: bytes = self._file.read1(size)  # as much as there is before what may be broken
         except EOFError:
             raise UsageError(
                 f"{self._name} is cut off: its gzip data ends in the middle. Copy or download it again."

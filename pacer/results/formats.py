@@ -2,8 +2,8 @@
 Results in other formats than result lines: CSV and Parquet, of flat rows.
 
 *CSV* is RFC 4180 in UTF-8 with line feeds: lists joined by spaces (no URL has
-one), moments as ISO 8601 in UTC, control characters that are no white space
-replaced by U+FFFD. *A cell that a spreadsheet would run* as a formula gets an
+one), moments as ISO 8601 in UTC, carriage returns in a cell as line feeds, other
+control characters replaced by U+FFFD. *A cell that a spreadsheet would run* as a formula gets an
 apostrophe before it, which spreadsheets take for "this is text": the answers
 are written by strangers. So that it can be undone, a cell that begins with an
 apostrophe gets one as well: take one away from every cell that has one.
@@ -29,9 +29,10 @@ GROUP_ROWS = 10_000
 GROUP_CHARACTERS = 16 << 20
 """A row group of Parquet is closed at whichever comes first: some 60 MB of memory at most."""
 
-_RUN = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+_RUN = ("=", "+", "-", "@", "\t", "\n", "＝", "＋", "－", "＠")
 """What a cell begins with that some spreadsheet takes for a formula (OWASP, "CSV injection")."""
 
+_LINE_END = re.compile("\r\n?")
 _CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 
@@ -121,7 +122,7 @@ class Csv:
                 value = " ".join(re.sub(r"\s", "%20", item) for item in value)
             case int():
                 return str(value)
-        text = _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", value)
+        text = _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", _LINE_END.sub("\n", value))
         return text if self._exact or not text.startswith((*_RUN, "'")) else f"'{text}"
 
 

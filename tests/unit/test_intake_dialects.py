@@ -14,7 +14,9 @@ from pacer.intake.lines import LONGEST
 from pacer.wire.requests import CaptureRequest
 from tests.unit.test_intake_reading import one_fault, read_as
 
-EXPECTED = CaptureRequest(id="7", query="a, b; c", surfaces=["claude", "gemini"], regions=["US", "DE"])
+EXPECTED = CaptureRequest.model_validate(
+    {"id": "7", "query": "a, b; c", "surfaces": ["claude", "gemini"], "regions": ["US", "DE"]}
+)
 
 
 @pytest.mark.parametrize(

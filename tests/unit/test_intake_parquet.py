@@ -21,7 +21,7 @@ from pacer.intake import input_sha256, random_keys, read, take_in
 from pacer.intake.parquet import ROWS, parquet_table
 from pacer.journal.memory import MemoryJournal
 from pacer.wire.problems import Refusal
-from pacer.wire.requests import CaptureRequest
+from pacer.wire.requests import CaptureRequest, Region
 from tests.unit.test_intake_reading import Outcome, outcome
 
 GOOD: dict[str, Any] = {"query": ["q"], "surfaces": [["claude"]]}
@@ -54,7 +54,7 @@ def test_a_row_is_a_request() -> None:
 
     assert requests_in(table) == [
         CaptureRequest(
-            query="a", surfaces=["claude", "gemini"], regions=[{"country": "DE", "city": "Berlin"}]
+            query="a", surfaces=["claude", "gemini"], regions=[Region(country="DE", city="Berlin")]
         ),
         CaptureRequest(query="b", surfaces=["copilot"]),
     ]
