@@ -42,22 +42,26 @@ class InputProblem:
     One thing that is wrong with one record of the input.
 
     Attributes:
-        line: 1-based line of the file on which the record begins; for requests in memory,
-            the record's number, from 1.
+        line: 1-based line of the file on which the record begins; for requests in memory
+            and for rows of Parquet, the record's number, from 1; 0 for the table as a whole.
 
         field: Dotted path of the offending field (``regions.0.country``), or
             empty when the record as a whole is at fault.
 
         reason: What is wrong with it, in a few words.
+
+        unit: What *line* counts: ``line`` or ``row``.
     """
 
     line: int
     field: str
     reason: str
+    unit: str = "line"
 
     def at(self, source: str) -> str:
-        """Return ``FILE:LINE: field: reason``."""
-        where = f"{source}:{self.line}: "
+        """Return ``FILE:LINE: field: reason``, or ``FILE:row N: field: reason``."""
+        number = f"{self.line}" if self.unit == "line" else f"{self.unit} {self.line}"
+        where = f"{source}:{number}: " if self.line else f"{source}: "
         return f"{where}{self.field}: {self.reason}" if self.field else f"{where}{self.reason}"
 
 

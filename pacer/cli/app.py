@@ -11,6 +11,8 @@ from typing import Annotated
 
 import typer
 
+from pacer.cli.export import EPILOG as EXPORT_EPILOG
+from pacer.cli.export import export
 from pacer.cli.plan import plan
 from pacer.cli.report import report
 from pacer.cli.run import EPILOG, run
@@ -52,5 +54,6 @@ app.command(epilog=EPILOG)(run)
 app.command()(plan)
 app.command()(status)
 app.command()(report)
+app.command(epilog=EXPORT_EPILOG)(export)
 app.command()(sandbox)
 app.command()(simulate)

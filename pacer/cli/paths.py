@@ -65,10 +65,13 @@ def files_of(source: str, out: str | None, journal: Path | None, *, sandbox: boo
         path = Path(source)
         if not path.name:
             raise UsageError(f"{source!r} does not name a file.")
+        beside = path.with_suffix("") if path.suffix.lower() == ".gz" else path
+        if out is None:
+            out = str(beside.with_suffix(infix + RESULTS_SUFFIX))
         files = Files(
             path,
-            path.with_suffix(infix + RESULTS_SUFFIX) if out is None else None if out == STDOUT else Path(out),
-            path.with_suffix(infix + JOURNAL_SUFFIX) if journal is None else journal,
+            None if out == STDOUT else Path(out),
+            beside.with_suffix(infix + JOURNAL_SUFFIX) if journal is None else journal,
         )
     _refuse_one_for_two(files)
     return files
@@ -90,16 +93,32 @@ def refuse_foreign_results(out: Path | None) -> None:
     Errors:
         UsageError: Something is in it already, or it cannot be written.
     """
-    if out is None:
-        return
+    if out is not None:
+        _refuse_unwritable(
+            out,
+            "is not empty, and not the results of a batch in this journal. "
+            "Move it away, or name another file with --out.",
+        )
+
+
+def refuse_to_overwrite(out: Path, *, force: bool) -> None:
+    """
+    Make sure that *out* can be written, and that nothing is lost by it unless *force* says so.
+
+    Errors:
+        UsageError: Something is in it already, or it cannot be written.
+    """
+    way_out = "is not empty. Overwrite it with --force, or name another file with --out."
+    _refuse_unwritable(out, None if force else way_out)
+
+
+def _refuse_unwritable(out: Path, if_filled: str | None) -> None:
+    """Raise what is in the way; something in *out* is so, with these words about it, unless they are None."""
     try:
         if out.exists() and not out.is_file():
             raise UsageError(f"{out} is not a file. Name one with --out, or - for standard output.")
-        if out.exists() and out.stat().st_size:
-            raise UsageError(
-                f"{out} is not empty, and not the results of a batch in this journal. "
-                "Move it away, or name another file with --out."
-            )
+        if if_filled is not None and out.exists() and out.stat().st_size:
+            raise UsageError(f"{out} {if_filled}")
         if not out.parent.is_dir():
             raise UsageError(f"There is no directory {out.parent} to write {out.name} in. Create it.")
         if not os.access(out if out.exists() else out.parent, os.W_OK):

@@ -34,7 +34,8 @@ def run(
         str,
         typer.Argument(
             metavar="INPUT",
-            help="Requests: .jsonl, .json (an array), .csv; or - for JSON Lines on standard input.",
+            help="Requests: .jsonl, .json (an array), .csv, .tsv, each also with .gz; .parquet; "
+            "or - for JSON Lines on standard input.",
         ),
     ],
     out: Annotated[

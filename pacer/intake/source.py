@@ -8,12 +8,14 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeAlias
+from typing import BinaryIO, TypeAlias
 
 from pacer.errors import UsageError
 from pacer.intake.arrays import json_array
 from pacer.intake.lines import BLOCK, Item, Readable, json_lines
-from pacer.intake.tables import csv_table
+from pacer.intake.parquet import parquet_table
+from pacer.intake.tables import csv_table, tsv_table
+from pacer.intake.unpacking import Gunzipped
 
 Reader: TypeAlias = Callable[[Readable], Iterator[Item]]
 
@@ -22,8 +24,13 @@ SUFFIXES: Mapping[str, Reader] = {
     ".ndjson": json_lines,
     ".json": json_array,
     ".csv": csv_table,
+    ".tsv": tsv_table,
 }
-"""How a file is read, by its suffix in lower case."""
+"""How a file is read from its beginning to its end, by its suffix in lower case."""
+
+PARQUET = ".parquet"
+GZIP = ".gz"
+"""After one of :data:`SUFFIXES`: the same, compressed."""
 
 
 class Hashed:
@@ -32,12 +39,15 @@ class Hashed:
 
     Attributes:
         name: What to call it in messages.
+
+        unit: What its records are counted in: ``line`` or ``row``.
     """
 
-    def __init__(self, stream: Readable, name: str) -> None:
+    def __init__(self, stream: Readable, name: str, unit: str = "line") -> None:
         self._stream = stream
         self._digest = hashlib.sha256()
         self.name = name
+        self.unit = unit
 
     def read(self, size: int, /) -> bytes:
         """
@@ -83,14 +93,33 @@ def opened(source: Path | Readable) -> Iterator[tuple[Hashed, Reader]]:
         reason = getattr(error, "strerror", None) or error
         raise UsageError(f"{source} cannot be read: {reason}.") from error
     with file:
-        reader = SUFFIXES.get(source.suffix.lower())
-        if reader is None:
-            known = ", ".join(SUFFIXES)
-            raise UsageError(
-                f"{source}: the suffix says how to read a file, and {source.suffix or 'none'} is not known. "
-                f"Known: {known}; or - for JSON Lines on standard input."
-            )
-        yield Hashed(file, str(source)), reader
+        reader = _reader_of(source, file)
+        yield Hashed(file, str(source), "row" if source.suffix.lower() == PARQUET else "line"), reader
+
+
+def _reader_of(source: Path, file: BinaryIO) -> Reader:
+    name, suffix = str(source), source.suffix.lower()
+    if suffix == PARQUET:
+        return lambda _stream: _parquet(file, name)
+    packed = suffix == GZIP
+    inner = source.with_suffix("").suffix.lower() if packed else suffix
+    reader = SUFFIXES.get(inner)
+    if reader is None:
+        suffix = inner + suffix if packed else suffix
+        raise UsageError(
+            f"{name}: the suffix says how to read a file, and {suffix or 'none'} is not known. "
+            f"Known: {', '.join(SUFFIXES)} (also with .gz), {PARQUET}; "
+            "or - for JSON Lines on standard input."
+        )
+    return (lambda stream: reader(Gunzipped(stream, name))) if packed else reader
+
+
+def _parquet(file: BinaryIO, name: str) -> Iterator[Item]:
+    """Yield the rows; its bytes are read all over the place, and afterwards once more for their digest."""
+    if not file.seekable():
+        raise UsageError(f"{name} is not a regular file, which Parquet must be read from.")
+    yield from parquet_table(file, name)
+    file.seek(0)
 
 
 def read(source: Path | Readable) -> Iterator[Item]:

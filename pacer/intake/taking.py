@@ -82,10 +82,11 @@ class Intake:
     After the first bad record it goes on, to find the others.
     """
 
-    def __init__(self, writer: IntakeWriter, *, keys: KeyMaker, source: str) -> None:
+    def __init__(self, writer: IntakeWriter, *, keys: KeyMaker, source: str, unit: str = "line") -> None:
         self._writer = writer
         self._keys = keys
         self._source = source
+        self._unit = unit
         self._records = 0
         self._chunk: list[Record] = []
         self._chunk_bytes = 0
@@ -135,13 +136,15 @@ class Intake:
         wanted = MOST_PROBLEMS - len(self._problems) - len(self._chunk_problems)
         if wanted > 0:
             faults = refusal.faults()[:wanted]
-            self._chunk_problems += (InputProblem(line, field, reason) for field, reason in faults)
+            self._chunk_problems += (
+                InputProblem(line, field, reason, self._unit) for field, reason in faults
+            )
 
     def _write(self) -> None:
         """Write the chunk; sort what is wrong with it, and with what stood between, into file order."""
         duplicates = self._writer.add(self._chunk) if self._chunk else []
         self._problem_count += len(duplicates)
-        found = self._chunk_problems + [_repeated(duplicate) for duplicate in duplicates]
+        found = self._chunk_problems + [self._repeated(duplicate) for duplicate in duplicates]
         found.sort(key=lambda problem: problem.line)
         self._problems += found[: MOST_PROBLEMS - len(self._problems)]
         for (surfaces, fan_out), requests in Counter([(r.surfaces, r.fan_out) for r in self._chunk]).items():
@@ -152,14 +155,13 @@ class Intake:
         self._chunk_bytes = 0
         self._chunk_problems = []
 
-
-def _repeated(duplicate: Duplicate) -> InputProblem:
-    record = duplicate.record
-    value = record.id if duplicate.field == "id" else record.key
-    reason = f"{shown(value)} is repeated; first at line {duplicate.first_line:,}"
-    if duplicate.field == "id" and record.id == str(record.index):
-        reason += " (without an id, a record is named by its number, from 0)"
-    return InputProblem(record.line, duplicate.field, reason)
+    def _repeated(self, duplicate: Duplicate) -> InputProblem:
+        record = duplicate.record
+        value = record.id if duplicate.field == "id" else record.key
+        reason = f"{shown(value)} is repeated; first at {self._unit} {duplicate.first_line:,}"
+        if duplicate.field == "id" and record.id == str(record.index):
+            reason += " (without an id, a record is named by its number, from 0)"
+        return InputProblem(record.line, duplicate.field, reason, self._unit)
 
 
 def take_in(source: Path | Readable, writer: IntakeWriter, *, keys: KeyMaker) -> IntakeSummary:
@@ -173,7 +175,7 @@ def take_in(source: Path | Readable, writer: IntakeWriter, *, keys: KeyMaker) ->
         UsageError: It is missing, unreadable, or of no known kind.
     """
     with opened(source) as (stream, reader):
-        intake = Intake(writer, keys=keys, source=stream.name)
+        intake = Intake(writer, keys=keys, source=stream.name, unit=stream.unit)
         for line, item in reader(stream):
             intake.add(line, item)
         return intake.finish(stream.sha256())

@@ -488,6 +488,15 @@ class Journal(Protocol):
         """Return all result rows of these requests, in order of their seq."""
         ...
 
+    def rows_by_request(self, *, after: int, limit: int) -> list[ResultRow]:
+        """
+        Return all result rows of the next *limit* requests that have any, in the order of the input.
+
+        They are those with an index beyond *after*. A request's rows come as the
+        service listed its children; where it listed none, as they ended.
+        """
+        ...
+
     def projections(self) -> Mapping[str, Projection]:
         """Return how far each results file has been written, by path."""
         ...

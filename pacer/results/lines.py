@@ -7,10 +7,12 @@ from __future__ import annotations
 import json
 import math
 import re
+from operator import attrgetter
 
 from pacer.journal.protocol import Json, ResultRow
+from pacer.results.model import FIELDS
 
-FIRST_BYTES = b'{"request":'
+FIRST_BYTES = b'{"%b":' % FIELDS[0].encode()
 """How every line begins."""
 
 _UNSEEN = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
@@ -19,6 +21,7 @@ What JSON lets stand, but some terminals obey (C1 controls, bidirectional
 overrides) and some readers take for the end of a line (U+0085, U+2028, U+2029).
 """
 
+_values = attrgetter(*FIELDS)
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 
@@ -30,17 +33,7 @@ def render(row: ResultRow) -> bytes:
     can send them all the same: the first become null, the second stay escaped.
     So do characters that a terminal would obey or a reader would break lines at.
     """
-    line = {
-        "request": row.request,
-        "index": row.index,
-        "job": row.job,
-        "child": row.child,
-        "surface": row.surface,
-        "region": row.region,
-        "status": row.status,
-        "envelope": row.envelope,
-        "error": row.error,
-    }
+    line = dict(zip(FIELDS, _values(row), strict=True))
     try:
         text = _encode(line)
     except ValueError:

@@ -18,6 +18,9 @@ from pacer.errors import UsageError
         ("a/b.jsonl", False, "a/b.results.jsonl", "a/b.pacer.db"),
         ("b.csv", False, "b.results.jsonl", "b.pacer.db"),
         ("b.2026.json", False, "b.2026.results.jsonl", "b.2026.pacer.db"),
+        ("a/b.jsonl.gz", False, "a/b.results.jsonl", "a/b.pacer.db"),
+        ("b.2026.CSV.GZ", False, "b.2026.results.jsonl", "b.2026.pacer.db"),
+        ("b.parquet", False, "b.results.jsonl", "b.pacer.db"),
         ("b.jsonl", True, "b.sandbox.results.jsonl", "b.sandbox.pacer.db"),
     ],
 )

@@ -243,8 +243,14 @@ class TestCsv:
             (b"query,prompt,surfaces", [("prompt", "means the same as query; give one of them")]),
             (b"query,surfaces,query", [("query", "there are two columns of this name")]),
             (b"query,surfaces,", [("", "column 3 has no name")]),
-            (b"id;query;surfaces", [("", "columns are separated by commas, not by ';'")]),
-            (b"id\tquery\tsurfaces", [("", "columns are separated by commas, not by '\\t'")]),
+            (
+                b"1,shoes,claude",
+                [("", "no column has a known name; known are id, query, surfaces, regions, priority")],
+            ),
+            (
+                b"id:query:surfaces",
+                [("", "no column has a known name; known are id, query, surfaces, regions, priority")],
+            ),
         ],
     )
     def test_a_wrong_header_is_named_by_column(self, header: bytes, faults: list[tuple[str, str]]) -> None:
@@ -307,7 +313,9 @@ class TestSources:
         """A person learns what would have worked."""
         (tmp_path / name).write_bytes(GOOD)
 
-        with pytest.raises(UsageError, match=r"Known: \.jsonl, \.ndjson, \.json, \.csv; or - for"):
+        with pytest.raises(
+            UsageError, match=r"Known: \.jsonl, .*, \.tsv \(also with \.gz\), \.parquet; or - for"
+        ):
             list(read(tmp_path / name))
 
     def test_what_cannot_be_opened_is_said_in_a_sentence(self, tmp_path: Path) -> None:

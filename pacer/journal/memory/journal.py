@@ -168,6 +168,12 @@ class MemoryJournal:
         numbers = sorted(number for index in set(indexes) for number in self._lines_of.get(index, ()))
         return [self._row(number + 1, self._lines[number]) for number in numbers]
 
+    def rows_by_request(self, *, after: int, limit: int) -> list[ResultRow]:
+        """Return all result rows of the next *limit* requests that have any, in the order of the input."""
+        beyond = islice(self._order, bisect_right(self._order, after), None)
+        indexes = islice((index for index in beyond if index in self._lines_of), limit)
+        return [row for index in indexes for row in self._listed(index)]
+
     def projections(self) -> Mapping[str, Projection]:
         """Return how far each results file has been written, by path."""
         return dict(self._projections)
@@ -182,6 +188,14 @@ class MemoryJournal:
     def _in(self, state: str, after: int, limit: int) -> Iterator[Request]:
         beyond = islice(self._order, bisect_right(self._order, after), None)
         return islice((r for r in map(self._requests.__getitem__, beyond) if r.state == state), limit)
+
+    def _listed(self, index: int) -> list[ResultRow]:
+        """Return the rows of one request, the children that were listed first and in their order."""
+        rows = self.rows_of([index])
+        children = self._requests[index].children
+        by_child = {row.child: row for row in rows}
+        listed = [by_child[child] for child in children if child in by_child]
+        return listed + [row for row in rows if row.child not in children]
 
     def _row(self, seq: int, line: Line) -> ResultRow:
         request = self._requests[line.index]

@@ -9,6 +9,7 @@ import os
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -211,6 +212,13 @@ class SqliteJournal:
                 _result(row) for row in self._connection.execute(SQL["rows_of"], (to_text(list(indexes)),))
             ]
 
+    def rows_by_request(self, *, after: int, limit: int) -> list[ResultRow]:
+        """Return all result rows of the next *limit* requests that have any, in the order of the input."""
+        with failures.reading(self._path):
+            found = self._connection.execute(SQL["rows_by_request"], (after, limit)).fetchall()
+            by_request = groupby(found, key=lambda row: row[2])
+            return [_result(row[:-1]) for _, rows in by_request for row in _as_listed(list(rows))]
+
     def projections(self) -> Mapping[str, Projection]:
         """Return how far each results file has been written, by path."""
         with failures.reading(self._path):
@@ -244,6 +252,13 @@ class SqliteJournal:
         """Take back what was not committed. SQLite may have done so itself, on a full disk for one."""
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
+
+
+def _as_listed(rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """Return one request's rows as its children were listed; those that were not stay as they ended."""
+    children = json.loads(rows[0][-1] or "[]")
+    place = {child: number for number, child in enumerate(children)}
+    return sorted(rows, key=lambda row: place.get(row[4], len(place)))
 
 
 def _standing(row: tuple[Any, ...]) -> Standing:

@@ -176,6 +176,14 @@ FROM results AS s CROSS JOIN requests AS r USING (idx) CROSS JOIN progress AS p 
 WHERE s.idx IN (SELECT value FROM json_each(?1))
 ORDER BY s.seq;
 
+-- name: rows_by_request
+-- All result lines of the next requests that have any, as they ended, with the requests' children: after, how many.
+-- The inner query walks results_child and stops; nothing is sorted but the lines of one request.
+SELECT s.seq, r.id, s.idx, p.job, s.child, s.surface, s.region, s.status, s.envelope, s.error, p.children
+FROM results AS s CROSS JOIN requests AS r USING (idx) CROSS JOIN progress AS p USING (idx)
+WHERE s.idx IN (SELECT DISTINCT idx FROM results WHERE idx > ?1 ORDER BY idx LIMIT ?2)
+ORDER BY s.idx, s.seq;
+
 -- name: gates
 SELECT lane, until FROM gates;
 

@@ -76,6 +76,7 @@ def everything(journal: Journal) -> dict[str, Any]:
         "learnt": journal.learnt(),
         "notes": list(journal.notes()),
         "rows": journal.rows(after=0, limit=1000),
+        "rows_by_request": journal.rows_by_request(after=-1, limit=1000),
         "rows_of": journal.rows_of([3, 0, 0, 77]),
         "found": journal.find(["id-0", "id-4", "nobody"], ["key-0", "key-3"]),
         "projections": journal.projections(),

@@ -66,6 +66,33 @@ def test_rows_are_found_by_request(journal: Journal) -> None:
     assert journal.rows_of([]) == []
 
 
+def test_rows_by_request_are_in_the_order_of_the_input(journal: Journal) -> None:
+    """By index, then as the children were listed; whole requests at a time, those without rows left out."""
+    journal.write(
+        [
+            *admitted(9, "9c", "9a", "9b"),
+            ended(9, "9b"),
+            ended(9, "9c"),
+            *admitted(0),
+            ended(0, "y"),
+            ended(0, "x"),
+            ended(2, "2a"),
+            ended(9, "9a"),
+        ]
+    )
+    children = ["y", "x", "2a", "2b", "3a", None, "9c", "9a", "9b"]
+    pages, after = [], -1
+    while page := journal.rows_by_request(after=after, limit=2):
+        pages.append(page)
+        after = page[-1].index
+
+    assert [len({row.index for row in page}) for page in pages] == [2, 2, 1]
+    assert [row.child for page in pages for row in page] == children
+    everything = journal.rows(after=0, limit=100)
+    assert sorted((row for page in pages for row in page), key=lambda row: row.seq) == everything
+    assert journal.rows_by_request(after=-1, limit=100) == [row for page in pages for row in page]
+
+
 def test_a_thousand_names_are_looked_up_at_once(journal: Journal) -> None:
     """However many names are given, and however they are spelled."""
     names = [f"no-{n}" for n in range(5_000)] + ['"', "'", "\\", "id-3", "ä"]
