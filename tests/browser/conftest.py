@@ -44,9 +44,14 @@ class Visit:
     asked: list[str] = field(default_factory=list)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """Return a browser, or skip: PACER_REQUIRE_CHROMIUM=1 makes a missing one a failure."""
+    """
+    Return a browser, or skip: PACER_REQUIRE_CHROMIUM=1 makes a missing one a failure.
+
+    Not for the whole session: as long as it is there its event loop counts as
+    running, and no asynchronous test could start.
+    """
     path = next(filter(None, map(shutil.which, NAMES)), None)
     if path is None:
         if os.environ.get("PACER_REQUIRE_CHROMIUM"):
