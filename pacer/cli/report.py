@@ -17,6 +17,14 @@ def report(
     journal: Annotated[
         Path, typer.Argument(metavar="JOURNAL", help="The journal of a batch: INPUT.pacer.db by default.")
     ],
+    html: Annotated[
+        str | None,
+        typer.Option(
+            "--html",
+            metavar="FILE",
+            help="Write it with pictures as one HTML page that opens offline; - is standard output.",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """
@@ -26,19 +34,25 @@ def report(
     """
 
     def body() -> int:
+        from pacer.cli.page import PageMaker
         from pacer.cli.reporting import document, show
         from pacer.cli.signals import Signals
         from pacer.journal.sqlite import SqliteJournal
         from pacer.report import read_report
 
         with Signals() as signals, signals.raising():
+            page = None if html is None else PageMaker.prepare(html, as_json=as_json)
             opened = SqliteJournal.open(journal, read_only=True)
             try:
                 found = read_report(opened)
+                if page is not None:
+                    page.make(opened, found, journal)
             finally:
                 opened.close()
             if as_json:
                 write_json(document(found, journal))
+            elif page is not None:
+                page.say()
             else:
                 show(found)
         return 0
