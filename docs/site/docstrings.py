@@ -11,8 +11,8 @@ from griffe import Extension, Object
 
 ROLE = re.compile(r":(?:class|data|exc|func|meth|mod):`~?\.?([\w.]+)`")
 
-PAIR = re.compile(r"^    \w+(?:, \w+)+:", re.MULTILINE)
-"""Attributes that share a line; a plain space would part their names."""
+PAIR = re.compile(r"^    (\w+(?:, \w+)+):(.*(?:\n {8}.*)*)", re.MULTILINE)
+"""Attributes that share what is said of them."""
 
 
 class Docstrings(Extension):
@@ -27,6 +27,10 @@ class Docstrings(Extension):
 def as_markdown(text: str) -> str:
     """Return a docstring in Google's style and Markdown."""
     text = ROLE.sub(lambda found: f"`{found[1].rpartition('.')[2]}`", text)
-    text = PAIR.sub(lambda found: found[0].replace(", ", ",\u00a0"), text)
+    text = PAIR.sub(_one_by_one, text)
     text = re.sub(r"^Errors:$", "Raises:", text, flags=re.MULTILINE)
     return re.sub(r"::$", ":", text, flags=re.MULTILINE)
+
+
+def _one_by_one(found: re.Match[str]) -> str:
+    return "\n\n".join(f"    {name}:{found[2]}" for name in found[1].split(", "))

@@ -86,7 +86,7 @@ def refill(figure: Figure) -> None:
             idle_at, [-2 * each for each in idle], color=LOST, alpha=0.6, linewidth=0, step="post"
         )
         axes.set_title(
-            f"{name}: {seen.seconds:.0f} s, workers idle {100 * seen.idle_share:.1f} % of the time, "
+            f"{name}: {seen.seconds:.0f} s, workers idle {100 * seen.idle_share:.0f} %, "
             f"{len(seen.reads)} reads, {len(seen.refused)} 429s",
             loc="left",
         )
@@ -173,6 +173,7 @@ def window(figure: Figure) -> None:
     burst = f"{len(seen.refused)} 429s in one burst,\nthen silence until Retry-After"
     axes.annotate(
         burst, (at + seconds / 2, 130), (50, 100), color=LOST,
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
         arrowprops={"arrowstyle": "-", "color": LOST},
     )  # fmt: skip
     start = phase
@@ -207,7 +208,7 @@ def draw(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, (drawn_by, height) in PICTURES.items():
         with mpl.rc_context(STYLE):
-            figure = Figure(figsize=(8, height), layout="constrained")
+            figure = Figure(figsize=(6.6, height), layout="constrained")
             drawn_by(figure)
             metadata = {"Date": None, "Creator": None, "Title": (drawn_by.__doc__ or "").strip()}
             figure.savefig(folder / f"{name}.svg", metadata=metadata)

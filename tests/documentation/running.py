@@ -7,8 +7,8 @@ What a block means follows from its language:
   ``pacer sandbox`` is started, and ended when it is up.
 - ``python`` is run as a script. One that includes a file of ``examples/`` is not: that has tests of its own.
 - ``text`` is part of what the last ``sh`` printed, whatever its numbers.
-- ``crontab`` is run without its five fields. ``json``, ``yaml``, ``csv`` are parsed; the command of a
-  Kubernetes manifest is run.
+- ``crontab`` is run without its five fields. ``json``, ``yaml``, ``toml``, ``csv`` are parsed; the
+  command of a Kubernetes manifest is run.
 - With ``title="NAME"`` a block is also written to the file of that name.
 
 ``<!--- skip: next "the reason" -->`` before a block leaves it out.
@@ -24,7 +24,8 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from unittest import SkipTest
@@ -47,7 +48,7 @@ PAGES = sorted(
 KEYS = ("sk_live_...", "sk_sandbox_2f9c41d8_opens_nothing_elsewhere")
 """The keys that stand on the pages."""
 
-PATIENCE = 90.0
+PATIENCE = 150.0
 """Seconds for one block, on a machine that is busy with other tests."""
 
 PRELUDE = """set -euo pipefail
@@ -74,9 +75,9 @@ class Reader:
             "http://127.0.0.1:8700": sandbox.base_url,
             "--port 8700": "--port 0",
         }
-        self._meanings = {
+        self._meanings: Mapping[str, Callable[[str], object]] = {
             "sh": self.shell, "python": self._python, "text": self._text, "crontab": self._crontab,
-            "json": self._json, "csv": self._csv, "yaml": self._yaml,
+            "json": self._json, "csv": self._csv, "yaml": self._yaml, "toml": tomllib.loads,
         }  # fmt: skip
         self._environment = environment(
             AISEARCH_BASE_URL=sandbox.base_url,
@@ -104,8 +105,9 @@ class Reader:
         try:
             if title:
                 (self.folder / title[1]).write_text(source)
+            assert language in self._meanings, f"see {__name__} for the languages that are understood"
             self._meanings[language](source)
-        except (AssertionError, LookupError, ValueError, yaml.YAMLError) as error:
+        except (AssertionError, LookupError, ValueError, yaml.YAMLError, subprocess.TimeoutExpired) as error:
             where = f"{Path(example.path).relative_to(ROOT)}:{example.line}"
             raise AssertionError(f"{where}: this {language} block: {error}") from error
 
@@ -133,8 +135,11 @@ class Reader:
             self.shell(line.split(maxsplit=5)[5])
 
     def _json(self, text: str) -> None:
-        for line in text.splitlines():
-            json.loads(line)
+        try:
+            json.loads(text)
+        except ValueError:  # JSON Lines, then
+            for line in text.splitlines():
+                json.loads(line)
 
     def _csv(self, text: str) -> None:
         header, *rows = csv.reader(text.splitlines())

@@ -12,7 +12,7 @@ from pacer.cli.app import app
 from tests.acceptance.processes import Sandbox
 from tests.documentation.running import KEYS, PAGES, ROOT, Reader, left_out
 
-pytestmark = pytest.mark.timeout(300)  # a page is as long as its blocks together
+pytestmark = pytest.mark.timeout(600)  # a page is as long as its blocks together
 
 
 LEFT_OUT = {
