@@ -87,6 +87,18 @@ ReserveOption = Annotated[
         help="Room in the queue kept free for others on the key.",
     ),
 ]
+MetricsPort = Annotated[
+    int | None,
+    typer.Option(
+        "--metrics-port", metavar="N", min=0, max=65535, help="Serve Prometheus metrics; 0 takes a free port."
+    ),
+]
+MetricsHost = Annotated[
+    str,
+    typer.Option(
+        "--metrics-host", metavar="ADDRESS", help="Where they are served: 0.0.0.0 for all who can reach you."
+    ),
+]
 
 
 def api_key() -> SecretStr | None:

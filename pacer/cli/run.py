@@ -10,7 +10,17 @@ from typing import Annotated
 import typer
 
 from pacer.cli.exits import end
-from pacer.cli.options import AllowHttp, BaseUrl, Json, LogFormat, ReserveOption, Unit, read_reserve
+from pacer.cli.options import (
+    AllowHttp,
+    BaseUrl,
+    Json,
+    LogFormat,
+    MetricsHost,
+    MetricsPort,
+    ReserveOption,
+    Unit,
+    read_reserve,
+)
 from pacer.pacing.policy import UnitChoice
 
 EPILOG = """
@@ -111,6 +121,8 @@ def run(
     log_format: Annotated[
         LogFormat, typer.Option("--log-format", help="How the log on standard error is written.")
     ] = LogFormat.TEXT,
+    metrics_port: MetricsPort = None,
+    metrics_host: MetricsHost = "127.0.0.1",
 ) -> None:
     """
     Submit a batch, paced, and collect every capture.
@@ -150,6 +162,8 @@ def run(
                 as_json=as_json,
                 quiet=quiet,
                 log_format=log_format,
+                metrics_port=metrics_port,
+                metrics_host=metrics_host,
                 policy=policy,
             )
         )

@@ -74,6 +74,7 @@ class Notebook:
 
     def ended(self, outcome: Outcome) -> None:
         """It has ended."""
+        self._progress.waiting_for, self._progress.waiting_until = "", None
         self.tell(
             happening.RUN_ENDED,
             outcome=outcome.kind,
