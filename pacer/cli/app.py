@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from pacer.cli.doctor import doctor
 from pacer.cli.plan import plan
 from pacer.cli.report import report
 from pacer.cli.run import EPILOG, run
@@ -51,6 +52,7 @@ def _pacer(
 app.command(epilog=EPILOG)(run)
 app.command()(plan)
 app.command()(status)
+app.command()(doctor)
 app.command()(report)
 app.command()(sandbox)
 app.command()(simulate)

@@ -40,7 +40,8 @@ def metered(display: Display, port: int | None, host: str) -> Iterator[Display]:
     from pacer.cli.display.metered import MeteredDisplay
     from pacer.instrumentation.metrics import to_prometheus
 
-    disable_created_metrics()  # a series more for each counter, which nobody asks for
+    # A series more for each counter, which nobody asks for.
+    disable_created_metrics()  # type: ignore[no-untyped-call] # it takes and returns nothing
     metrics = to_prometheus()
     try:
         server, thread = start_http_server(port, host, metrics.registry)

@@ -13,6 +13,7 @@ from pacer.cli.exits import end
 from pacer.cli.options import (
     AllowHttp,
     BaseUrl,
+    Config,
     Json,
     LogFormat,
     MetricsHost,
@@ -75,7 +76,10 @@ def run(
         ),
     ] = False,
     abandon: Annotated[
-        bool, typer.Option("--abandon", help="Give up an unfinished batch, and start a new one.")
+        bool,
+        typer.Option(
+            "--abandon", allow_from_autoenv=False, help="Give up an unfinished batch, and start a new one."
+        ),
     ] = False,
     batch: Annotated[
         str | None,
@@ -112,6 +116,7 @@ def run(
         bool,
         typer.Option(
             "--resend-in-doubt",
+            allow_from_autoenv=False,
             help="Send again also what has been in doubt for 24 hours. May be charged twice.",
         ),
     ] = False,
@@ -123,6 +128,7 @@ def run(
     ] = LogFormat.TEXT,
     metrics_port: MetricsPort = None,
     metrics_host: MetricsHost = "127.0.0.1",
+    config: Config = None,
 ) -> None:
     """
     Submit a batch, paced, and collect every capture.
