@@ -195,7 +195,14 @@ class Metrics:
         for status in STATUSES:
             for surface in SURFACES:
                 self._captures.labels(status, surface)
-        for gauge in (self._capacity, self._inflight, self._drain, self._round_trip):
+        for gauge in (
+            self._depth,
+            self._capacity,
+            self._headroom,
+            self._inflight,
+            self._drain,
+            self._round_trip,
+        ):
             gauge.set(math.nan)
 
     def _counter(self, name: str, meaning: str, *labels: str) -> Counter:
