@@ -130,7 +130,7 @@ def _asked(
 def _service(outcome: StatusOutcome, seconds: float) -> Finding:
     match outcome:
         case CapacitySnapshot():
-            return Finding("service", f"accepts the key, and answered in {span(seconds)}")
+            return Finding("service", f"accepts the key, and answered in {seconds:.2f} s")
         case Refused(verdict=Verdict.MISSING, status=status):
             return warning(
                 "service",

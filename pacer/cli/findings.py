@@ -78,6 +78,8 @@ def settings_found(settings: Settings) -> Iterator[Finding]:
     said: dict[str, list[str]] = {}
     for command, values in settings.values.items():
         for name, setting in values.items():
+            if name == "base-url":
+                continue  # a finding of its own
             said.setdefault(f"--{name} {shown(setting.value)}, from {setting.source}", []).append(command)
     for text, commands in said.items():
         yield Finding("settings", f"{', '.join(commands)}: {text}")
