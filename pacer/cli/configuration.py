@@ -20,7 +20,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
@@ -222,9 +222,10 @@ class _File:
     def _set(self, name: str, value: object, commands: tuple[str, ...], source: str) -> None:
         key = name if len(commands) > 1 else f"{commands[0]}.{name}"
         having = [command for command in commands if name in self._options[command]]
-        if _KEY_BY_NAME.search(name):
+        if _KEY_BY_NAME.search(name) or (isinstance(value, str) and value.startswith("sk_")):
             self._refuse(key, _NO_KEYS)
-        elif any(name in options for options in _options(self._context, settable=False).values()):
+            return
+        if any(name in options for options in _options(self._context, settable=False).values()):
             self._refuse(key, "this is decided anew each time, on the command line only.")
         elif not having:
             known = {option for command in commands for option in self._options[command]}
@@ -265,7 +266,7 @@ def _line_of_a_key(text: str) -> int | None:
     return None if at < 0 else text.count("\n", 0, at) + 1
 
 
-def _suggestion(name: str, known: Iterator[str] | set[str] | frozenset[str]) -> str:
+def _suggestion(name: str, known: Collection[str]) -> str:
     close = get_close_matches(
         name.replace("_", "-") if name.islower() else name, sorted(known), n=1, cutoff=0.6
     )

@@ -148,6 +148,7 @@ def test_a_variable_that_means_nothing_is_noticed(monkeypatch: pytest.MonkeyPatc
         f"# {SECRET}\nreserve = 3",
         'api-key = "anything at all"',
         '[run]\ntoken = "anything at all"',
+        '[run]\nbatch = "\\u0073k_live_51Habc_not_for_a_file"',
     ],
 )
 def test_a_key_in_a_file_is_refused(text: str) -> None:

@@ -107,6 +107,18 @@ async def test_the_totals_of_a_service() -> None:
     assert {value for name, value in ended.items() if name.startswith("pacer_waiting{")} == {0.0}
 
 
+@pytest.mark.looptime
+async def test_the_totals_are_those_of_the_journal() -> None:
+    """With a request that is rejected go the captures that were expected of it, as in the journal."""
+    refuse = Fault("error", on="submit", status=422, code="VALIDATION_FAILED", calls=(2, 4))
+    world = World(refuse)
+    async with world.pacer() as p:
+        await p.run(request(f"r{n}", surfaces=["chatgpt", "claude", "gemini"]) for n in range(6))
+        ended, counts = p.progress, world.journal.counts()
+    assert counts.rejected == 2
+    assert (ended.captures, ended.captures_ended, ended.rejected) == (counts.captures, 12, 2)
+
+
 def progress(**changes: Any) -> Progress:
     """Return a run in its middle."""
     middle = {"requests": 10, "captures": 40, "accepted": 6, "rejected": 1, "in_doubt": 0}

@@ -5,6 +5,7 @@ A display that keeps metrics besides showing what another shows.
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 from pacer.cli.display.protocol import Display, Looker
 from pacer.instrumentation.happening import Happening
@@ -40,7 +41,8 @@ class MeteredDisplay:
         finally:
             self._see(look)
             showing.cancel()
-            await asyncio.wait((showing,))
+            with suppress(asyncio.CancelledError):
+                await showing
 
     def close(self) -> None:
         """Pass it on."""
