@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from pacer.journal.sqlite import SqliteJournal
     from pacer.pacing.capacity import CapacitySnapshot
     from pacer.pacing.policy import Policy, UnitChoice
+    from pacer.pacing.statistics import Statistics
     from pacer.runner import Progress
     from pacer.wire.requests import CaptureRequest, Region, Webhook
 
@@ -64,6 +65,7 @@ __all__ = [
     "SearchApi",
     "ServiceUnavailable",
     "SqliteJournal",
+    "Statistics",
     "SystemClock",
     "UnitChoice",
     "UsageError",
@@ -93,6 +95,7 @@ _ROOMS = {
     "pacer.journal.sqlite": ("SqliteJournal",),
     "pacer.pacing.capacity": ("CapacitySnapshot",),
     "pacer.pacing.policy": ("Policy", "UnitChoice"),
+    "pacer.pacing.statistics": ("Statistics",),
     "pacer.runner": ("Progress",),
     "pacer.wire.requests": ("CaptureRequest", "Region", "Webhook"),
 }

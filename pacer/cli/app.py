@@ -13,6 +13,7 @@ import typer
 
 from pacer.cli.export import EPILOG as EXPORT_EPILOG
 from pacer.cli.export import export
+from pacer.cli.doctor import doctor
 from pacer.cli.plan import plan
 from pacer.cli.report import report
 from pacer.cli.run import EPILOG, run
@@ -53,6 +54,7 @@ def _pacer(
 app.command(epilog=EPILOG)(run)
 app.command()(plan)
 app.command()(status)
+app.command()(doctor)
 app.command()(report)
 app.command(epilog=EXPORT_EPILOG)(export)
 app.command()(sandbox)

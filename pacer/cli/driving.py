@@ -132,8 +132,7 @@ async def drive(
 
 
 def _look(runner: Runner) -> Look:
-    controller = getattr(runner, "controller", None)  # made when the run begins
-    return Look(runner.progress, None if controller is None else controller.statistics())
+    return Look(runner.progress, runner.statistics())
 
 
 async def _ended(task: asyncio.Task[None]) -> None:

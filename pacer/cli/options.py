@@ -1,5 +1,8 @@
 """
 Options that several commands have, and what is read from the environment.
+
+An option with ``allow_from_autoenv=False`` can be typed only: no file and no
+variable sets it (see ``pacer.cli.configuration``).
 """
 
 from __future__ import annotations
@@ -8,6 +11,7 @@ import os
 import re
 from dataclasses import dataclass
 from enum import Enum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -20,6 +24,7 @@ if TYPE_CHECKING:
 
 KEY_VARIABLE = "AISEARCH_API_KEY"
 BASE_URL_VARIABLE = "AISEARCH_BASE_URL"
+CONFIG_VARIABLE = "PACER_CONFIG"
 
 
 class LogFormat(Enum):
@@ -59,7 +64,23 @@ def read_reserve(text: str) -> Reserve:
         return Reserve(units=int(text))
     if re.fullmatch(r"[0-9]{1,2}(\.[0-9]+)?%", text):
         return Reserve(share=float(text[:-1]) / 100)
-    raise UsageError(f"--reserve {text} is neither a number of units, like 20, nor a share, like 15%.")
+    raise UsageError(f"{text!r} is neither a number of units, like 20, nor a share, like 15%.")
+
+
+def _checked_reserve(text: str) -> str:
+    """Refuse it while options are parsed, so that a file or variable which says it is named."""
+    try:
+        read_reserve(text)
+    except UsageError as error:
+        raise typer.BadParameter(str(error)) from None
+    return text
+
+
+def _configure(context: typer.Context, named: Path | None) -> None:
+    if not context.resilient_parsing:  # completion
+        from pacer.cli.configuration import configure
+
+        configure(context, named)
 
 
 BaseUrl = Annotated[
@@ -69,6 +90,18 @@ BaseUrl = Annotated[
         metavar="URL",
         envvar=BASE_URL_VARIABLE,
         help="Where the service is. [dim]Default: the documented address.[/dim]",
+    ),
+]
+Config = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        metavar="FILE",
+        envvar=CONFIG_VARIABLE,
+        is_eager=True,  # before the options whose defaults it is
+        expose_value=False,
+        callback=_configure,
+        help="Settings. [dim]Default: pacer.toml in this folder, if there is one[/dim]",
     ),
 ]
 AllowHttp = Annotated[
@@ -84,7 +117,20 @@ ReserveOption = Annotated[
     typer.Option(
         "--reserve",
         metavar="N|N%",
+        callback=_checked_reserve,
         help="Room in the queue kept free for others on the key.",
+    ),
+]
+MetricsPort = Annotated[
+    int | None,
+    typer.Option(
+        "--metrics-port", metavar="N", min=0, max=65535, help="Serve Prometheus metrics; 0 takes a free port."
+    ),
+]
+MetricsHost = Annotated[
+    str,
+    typer.Option(
+        "--metrics-host", metavar="ADDRESS", help="Where they are served: 0.0.0.0 for all who can reach you."
     ),
 ]
 

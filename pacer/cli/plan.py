@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from pacer.cli.exits import end
-from pacer.cli.options import AllowHttp, BaseUrl, Json, ReserveOption, Unit, read_reserve
+from pacer.cli.options import AllowHttp, BaseUrl, Config, Json, ReserveOption, Unit, read_reserve
 from pacer.pacing.policy import UnitChoice
 
 
@@ -22,6 +22,7 @@ def plan(
     reserve: ReserveOption = "0",
     allow_http: AllowHttp = False,
     as_json: Json = False,
+    config: Config = None,
 ) -> None:
     """
     Say what a run would do: requests, captures, the most it can cost, and its waves.

@@ -10,7 +10,18 @@ from typing import Annotated
 import typer
 
 from pacer.cli.exits import end
-from pacer.cli.options import AllowHttp, BaseUrl, Json, LogFormat, ReserveOption, Unit, read_reserve
+from pacer.cli.options import (
+    AllowHttp,
+    BaseUrl,
+    Config,
+    Json,
+    LogFormat,
+    MetricsHost,
+    MetricsPort,
+    ReserveOption,
+    Unit,
+    read_reserve,
+)
 from pacer.pacing.policy import UnitChoice
 
 EPILOG = """
@@ -66,7 +77,10 @@ def run(
         ),
     ] = False,
     abandon: Annotated[
-        bool, typer.Option("--abandon", help="Give up an unfinished batch, and start a new one.")
+        bool,
+        typer.Option(
+            "--abandon", allow_from_autoenv=False, help="Give up an unfinished batch, and start a new one."
+        ),
     ] = False,
     batch: Annotated[
         str | None,
@@ -103,6 +117,7 @@ def run(
         bool,
         typer.Option(
             "--resend-in-doubt",
+            allow_from_autoenv=False,
             help="Send again also what has been in doubt for 24 hours. May be charged twice.",
         ),
     ] = False,
@@ -112,6 +127,9 @@ def run(
     log_format: Annotated[
         LogFormat, typer.Option("--log-format", help="How the log on standard error is written.")
     ] = LogFormat.TEXT,
+    metrics_port: MetricsPort = None,
+    metrics_host: MetricsHost = "127.0.0.1",
+    config: Config = None,
 ) -> None:
     """
     Submit a batch, paced, and collect every capture.
@@ -151,6 +169,8 @@ def run(
                 as_json=as_json,
                 quiet=quiet,
                 log_format=log_format,
+                metrics_port=metrics_port,
+                metrics_host=metrics_host,
                 policy=policy,
             )
         )

@@ -17,6 +17,7 @@ from pacer.cli.closing import show_closing
 from pacer.cli.display import Display, display_for
 from pacer.cli.driving import Spending, drive, the_sandbox
 from pacer.cli.exits import complain, write_json
+from pacer.cli.metering import metered
 from pacer.cli.opening import Opening, opened
 from pacer.cli.options import LogFormat, required_key, service_address
 from pacer.cli.paths import SANDBOX_URL, Files, files_of
@@ -45,6 +46,8 @@ class Command:
     as_json: bool
     quiet: bool
     log_format: LogFormat
+    metrics_port: int | None
+    metrics_host: str
     policy: Policy
 
 
@@ -71,13 +74,16 @@ def carry_out(command: Command) -> int:
             abandon=command.abandon,
             collect=command.policy.collect,
         )
-        display = display_for(
+        shown = display_for(
             _title(files, base_url),
             quiet=command.quiet,
             log_format=command.log_format,
             lines_on_stdout=files.out is None,
         )
-        with opened(files, wish, signals) as opening:
+        with (
+            metered(shown, command.metrics_port, command.metrics_host) as display,
+            opened(files, wish, signals) as opening,
+        ):
             for notice in opening.notices:
                 display.note(notice)
             spending = Spending()

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from pacer.cli.exits import end
-from pacer.cli.options import AllowHttp, BaseUrl, Json
+from pacer.cli.options import AllowHttp, BaseUrl, Config, Json
 
 
 def status(
@@ -20,6 +20,7 @@ def status(
     ] = 5,
     allow_http: AllowHttp = False,
     as_json: Json = False,
+    config: Config = None,
 ) -> None:
     """
     Show the snapshot of the service's queue, and the headroom of each lane.

@@ -114,7 +114,7 @@ def _wait(facts: Mapping[str, Any]) -> str:
 _CLOSES = {
     "rate": "nothing is sent",
     "queue": "nothing is submitted",
-    "concurrency": "no sync capture is asked for",
+    "sync": "no sync capture is asked for",
 }
 
 
@@ -150,5 +150,4 @@ _PHRASES: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
     happening.WINDOW_LEARNT: lambda facts: (
         f"learnt: {count(int(facts['limit']), 'request')} in {span(facts['length'])}"
     ),
-    happening.RESULTS_LOST: lambda facts: f"the results could not be written: {facts['reason']}",
 }

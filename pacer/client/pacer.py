@@ -30,6 +30,7 @@ from pacer.instrumentation.happening import Listener
 from pacer.journal.protocol import Journal
 from pacer.pacing.capacity import CapacitySnapshot
 from pacer.pacing.policy import Policy, UnitChoice
+from pacer.pacing.statistics import Statistics
 from pacer.runner import BlockingRunner, Progress, Runner
 from pacer.wire.replies import Refused, Unclear, Verdict
 
@@ -396,6 +397,13 @@ class Pacer:
     def progress(self) -> Progress:
         """Where the journal's batch stands, what it waits for and until when; true at any moment."""
         return self._open.runner.progress
+
+    @property
+    def statistics(self) -> Statistics:
+        """What this Pacer did so far and what it has learnt; ``account`` says where the time went."""
+        statistics = self._open.runner.statistics()
+        assert statistics is not None, "open() returns once the runner has begun"
+        return statistics
 
 
 def _base_url(given: str | None, *, allow_http: bool, needed: bool) -> str:

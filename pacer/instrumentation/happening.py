@@ -77,8 +77,5 @@ UNIT_LEARNT: Final = "unit.learnt"
 WINDOW_LEARNT: Final = "window.learnt"
 """``limit, length`` (seconds)."""
 
-RESULTS_LOST: Final = "results.lost"
-"""``reason``: the results file could not be written."""
-
 QUIET: Final = frozenset({CAPTURE_ENDED, REQUEST_DOUBTED, READ_FAILED})
 """Names that come once a request: kept out of the journal's notes."""

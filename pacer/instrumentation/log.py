@@ -29,17 +29,12 @@ WARNINGS: Final = frozenset(
 )
 """Names of what a person may want to look at; the run goes on."""
 
-ERRORS: Final = frozenset({happening.RESULTS_LOST})
-"""Names of what ends a run early."""
-
 DETAILS: Final = frozenset({happening.CAPTURE_ENDED, happening.SNAPSHOT_READ})
 """Names that come too often to be read one by one."""
 
 
 def level_of(name: str) -> str:
-    """Return the log level of the happenings of that name: ``debug|info|warning|error``."""
-    if name in ERRORS:
-        return "error"
+    """Return the log level of the happenings of that name: ``debug|info|warning``."""
     if name in WARNINGS:
         return "warning"
     return "debug" if name in DETAILS else "info"

@@ -68,10 +68,11 @@ class Ends:
     def rejected(self, index: int, request: str, entry: Rejected) -> None:
         """A request has ended as an error."""
         hand = self._hand
-        hand.requests.pop(index, None)
+        queued = hand.requests.pop(index, None)
         hand.doubtful.discard(index)
         hand.held.discard(index)
-        self._notebook.rejected(request, entry)
+        # The sync lane's are not queued, and have one capture.
+        self._notebook.rejected(request, entry, fan_out=1 if queued is None else queued.fan_out)
         self._observer.rejected(index, entry)
 
     def capture_ended(self, entry: CaptureEnded, known: KnownJob) -> None:
@@ -104,6 +105,7 @@ class Ends:
         self._writer.add(ended)
         if decision.child is None:
             self._writer.add(Closed(index, wall))
+            self._notebook.not_to_come(known.left - 1)
             known.left = 1
         self.capture_ended(ended, known)
 

@@ -14,7 +14,7 @@ from pacer.api.protocol import SearchApi
 from pacer.clock import Clock, SystemClock
 from pacer.instrumentation.happening import Listener
 from pacer.journal.protocol import Journal, Record
-from pacer.pacing.controller import PacingController
+from pacer.pacing.controller import PacingController, Statistics
 from pacer.pacing.decisions import Bound, Collect, Finished, GiveUp, ReadSnapshot, Stop, SubmitWave, WaitUntil
 from pacer.pacing.policy import Policy
 from pacer.runner.arrivals import Arrivals
@@ -188,6 +188,13 @@ class Runner:
         self._interrupted = reason
         self._bell.ring()
 
+    def statistics(self) -> Statistics | None:
+        """Return what happened so far, every second until now booked; None before the run has begun."""
+        if not hasattr(self, "controller"):
+            return None
+        self.controller.account.settle(now=self._clock.monotonic())
+        return self.controller.statistics()
+
     # A service's requests -----------------------------------------------------------------
 
     def add(self, record: Record, *, sync: bool = False) -> None:
@@ -290,10 +297,9 @@ class Runner:
         self._bell.ring()
 
     def _outcome(self, ended: Finished | Stop | None) -> Outcome:
-        now = self._clock.monotonic()
-        self.controller.account.settle(now=now)
-        statistics = self.controller.statistics()
-        seconds = now - self._began
+        statistics = self.statistics()
+        assert statistics is not None, "the run has begun"
+        seconds = self._clock.monotonic() - self._began
         match ended:
             case Finished():
                 return Outcome("finished", "", "", seconds, statistics)

@@ -75,6 +75,7 @@ class Notebook:
 
     def ended(self, outcome: Outcome) -> None:
         """It has ended."""
+        self._progress.waiting_for, self._progress.waiting_until = "", None
         self.tell(
             happening.RUN_ENDED,
             outcome=outcome.kind,
@@ -132,15 +133,20 @@ class Notebook:
         """A submission brought no usable reply."""
         self.tell(happening.REQUEST_DOUBTED, request=request, reason=outcome.reason)
 
-    def rejected(self, request: str, entry: Rejected) -> None:
-        """A request ended as an error."""
+    def rejected(self, request: str, entry: Rejected, *, fan_out: int) -> None:
+        """A request ended as an error, and with it the *fan_out* captures expected of it."""
         self._progress.rejected += 1
+        self.not_to_come(fan_out)
         self.tell(
             happening.REQUEST_REJECTED,
             request=request,
             code=entry.error["code"],
             message=entry.error["message"],
         )
+
+    def not_to_come(self, captures: int) -> None:
+        """So many captures are not expected any more."""
+        self._progress.captures -= captures
 
     def capture_ended(self, request: str, entry: CaptureEnded) -> None:
         """A capture ended."""

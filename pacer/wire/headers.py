@@ -78,6 +78,12 @@ def window(headers: Headers, *, now: float) -> WindowReading | None:
     return WindowReading(_count(limit), _count(remaining), _resets_in(reset, headers, now))
 
 
+def date(headers: Headers) -> float | None:
+    """Return when the reply was made by its own ``Date``, as wall time; None if absent or nonsense."""
+    value = headers.get("Date")
+    return None if value is None else _moment(value)
+
+
 def replayed(headers: Headers) -> bool:
     """Return whether the reply repeats an earlier admission (``Idempotent-Replayed: true``)."""
     value = headers.get("Idempotent-Replayed")
@@ -135,8 +141,7 @@ def _number(text: str) -> float | None:
 
 def _sent_at(headers: Headers, now: float) -> float:
     """When the reply was made: its ``Date``, else *now*."""
-    date = headers.get("Date")
-    moment = None if date is None else _moment(date)
+    moment = date(headers)
     return now if moment is None else moment
 
 

@@ -15,7 +15,7 @@ from pacer.pacing.capacity import CapacitySnapshot
 from pacer.wire import captures
 from pacer.wire.admissions import admission
 from pacer.wire.bodies import Snapshot, Unusable, complaint, read_json
-from pacer.wire.headers import Headers, replayed, window
+from pacer.wire.headers import Headers, date, replayed, window
 from pacer.wire.refusals import Endpoint, unhappy
 from pacer.wire.replies import (
     JobOutcome,
@@ -47,7 +47,7 @@ def parse_submit(status: int, headers: Headers, body: bytes, *, now: float) -> R
             outcome = _unusable(status, fault)
     else:
         outcome = unhappy(Endpoint.SUBMIT, status, headers, body, now=now)
-    return Reply(outcome, window(headers, now=now))
+    return Reply(outcome, window(headers, now=now), date(headers))
 
 
 def parse_status(status: int, headers: Headers, body: bytes, *, now: float) -> Reply[StatusOutcome]:
@@ -67,7 +67,7 @@ def parse_status(status: int, headers: Headers, body: bytes, *, now: float) -> R
             outcome = _unusable(status, fault)
     else:
         outcome = unhappy(Endpoint.STATUS, status, headers, body, now=now)
-    return Reply(outcome, window(headers, now=now))
+    return Reply(outcome, window(headers, now=now), date(headers))
 
 
 def parse_job(
@@ -94,7 +94,7 @@ def parse_job(
             outcome = _unusable(status, fault)
     else:
         outcome = unhappy(Endpoint.JOB, status, headers, body, now=now)
-    return Reply(outcome, window(headers, now=now))
+    return Reply(outcome, window(headers, now=now), date(headers))
 
 
 def _unusable(status: int, fault: Unusable) -> Unclear:

@@ -216,7 +216,11 @@ class Reply(Generic[OutcomeT_co]):
         outcome: What the reply means.
 
         window: The rate window, if any of its headers came.
+
+        date: When it was made by the service's own clock, seconds since the epoch;
+            None if it did not say.
     """
 
     outcome: OutcomeT_co
     window: WindowReading | None = None
+    date: float | None = None

@@ -35,6 +35,7 @@ from pacer import (
     SearchApi,
     ServiceUnavailable,
     SqliteJournal,
+    Statistics,
     SystemClock,
     UsageError,
 )
@@ -99,6 +100,7 @@ async def ways_to_use_it() -> None:
         async for left in p.pending():
             assert_type(left, Job)
         assert_type(p.progress, Progress)
+        assert_type(p.statistics, Statistics)
         await p.aclose(drain=False)
 
 

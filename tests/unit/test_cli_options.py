@@ -29,7 +29,7 @@ def test_reserve(text: str, reserve: Reserve) -> None:
 @pytest.mark.parametrize("text", ["", "-1", "100%", "a", "5 %", "1e9", "%"])
 def test_no_reserve(text: str) -> None:
     """Anything else is refused; a reserve of all of the queue would never submit."""
-    with pytest.raises(UsageError, match="--reserve"):
+    with pytest.raises(UsageError, match="neither a number of units"):
         read_reserve(text)
 
 
