@@ -11,9 +11,9 @@ from typing import Annotated
 
 import typer
 
+from pacer.cli.doctor import doctor
 from pacer.cli.export import EPILOG as EXPORT_EPILOG
 from pacer.cli.export import export
-from pacer.cli.doctor import doctor
 from pacer.cli.plan import plan
 from pacer.cli.report import report
 from pacer.cli.run import EPILOG, run

@@ -127,7 +127,7 @@ class Metrics:
                 self._take(Statistics(**facts["statistics"]))
                 self._stand(waiting_for="", until=None)
             case happening.WAVE_SENT:
-                self._waves.inc()
+                self._waves.inc(not facts["continued"])
                 self._submissions.inc(facts["requests"])
             case happening.REQUEST_REJECTED:
                 self._rejected.inc()
