@@ -13,13 +13,17 @@ from pathlib import Path
 from typing import Any
 
 from pacer.errors import JournalError
-from pacer.journal.codec import to_text, unpack
+from pacer.journal.codec import code_of, to_text, unpack
 from pacer.journal.protocol import (
     Batch,
+    Bought,
     Counts,
+    End,
     Entry,
+    Fallen,
     Json,
     Noted,
+    Origin,
     OutstandingJob,
     PendingRequest,
     Projection,
@@ -177,6 +181,23 @@ class SqliteJournal:
             found = {row[0]: _standing(row) for row in rows if row is not None}
         return [found[index] for index in sorted(found)]
 
+    def bought(self) -> list[Bought]:
+        """Return all that was sent, but for what was rejected; reads every request."""
+        with failures.reading(self._path):
+            rows = self._connection.execute(SQL["bought"]).fetchall()
+        return [Bought(tuple(json.loads(surfaces)), captures) for surfaces, captures in rows]
+
+    def fallen(self, *, after: int, limit: int) -> list[Fallen]:
+        """Return requests with an index beyond *after* that have a result other than completed, in order."""
+        with failures.reading(self._path):
+            rows = self._connection.execute(SQL["fallen"], (after, limit)).fetchall()
+            ends: dict[int, list[End]] = {row[0]: [] for row in rows}
+            for row in self._connection.execute(SQL["ends"], (to_text(list(ends)),)):
+                index, child, surface, region, status, error = row
+                code = code_of(None if error is None else json.loads(error))
+                ends[index].append(End(child, surface, region, status, code))
+        return [Fallen(_record(row), tuple(ends[row[0]])) for row in rows]
+
     def gates(self) -> Mapping[str, float]:
         """Return every gate's last deadline by lane, opened ones included."""
         with failures.reading(self._path):
@@ -250,6 +271,12 @@ def _standing(row: tuple[Any, ...]) -> Standing:
     index, id_, key, body, fan_out, surfaces, line, state, job, children = row
     record = Record(index, id_, key, body, fan_out, tuple(json.loads(surfaces)), line)
     return Standing(record, STATES[state], job, tuple(json.loads(children or "[]")))
+
+
+def _record(row: tuple[Any, ...]) -> Record:
+    index, id_, key, body, fan_out, surfaces, line, origin_id, origin_index = row
+    origin = None if origin_id is None else Origin(origin_id, origin_index)
+    return Record(index, id_, key, body, fan_out, tuple(json.loads(surfaces)), line, origin)
 
 
 def _result(row: tuple[Any, ...]) -> ResultRow:
