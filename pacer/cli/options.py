@@ -5,8 +5,6 @@ Options that several commands have, and what is read from the environment.
 from __future__ import annotations
 
 import os
-import re
-from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,39 +25,6 @@ class LogFormat(Enum):
 
     TEXT = "text"
     JSON = "json"
-
-
-@dataclass(frozen=True, slots=True)
-class Reserve:
-    """
-    What ``--reserve`` keeps free for others on the key.
-
-    Attributes:
-        units: Units of the queue.
-
-        share: The same as a share of its capacity, in [0, 1).
-    """
-
-    units: int = 0
-    share: float = 0.0
-
-    def of(self, capacity: int) -> int:
-        """Return the units that are kept free of a queue of *capacity*."""
-        return max(self.units, int(self.share * capacity))
-
-
-def read_reserve(text: str) -> Reserve:
-    """
-    Read ``20`` or ``15%``.
-
-    Errors:
-        UsageError: It is neither.
-    """
-    if re.fullmatch(r"[0-9]{1,9}", text):
-        return Reserve(units=int(text))
-    if re.fullmatch(r"[0-9]{1,2}(\.[0-9]+)?%", text):
-        return Reserve(share=float(text[:-1]) / 100)
-    raise UsageError(f"--reserve {text} is neither a number of units, like 20, nor a share, like 15%.")
 
 
 BaseUrl = Annotated[
@@ -85,6 +50,21 @@ ReserveOption = Annotated[
         "--reserve",
         metavar="N|N%",
         help="Room in the queue kept free for others on the key.",
+    ),
+]
+MaxCredits = Annotated[
+    int | None,
+    typer.Option(
+        "--max-credits",
+        metavar="N",
+        min=1,
+        help="Most credits that the batch may cost, by the documented prices; resumes included.",
+    ),
+]
+MaxRequests = Annotated[
+    int | None,
+    typer.Option(
+        "--max-requests", metavar="N", min=1, help="Most requests of the batch to send; resumes included."
     ),
 ]
 

@@ -126,8 +126,6 @@ class PacingController:
         match decision:
             case WaitUntil(at=at, bound=bound):
                 self.account.now_bound_by(bound, now=now, until=at)
-            case Finished():
-                self.account.now_bound_by(Bound.IDLE, now=now)
             case _:
                 self.account.now_bound_by(Bound.PACER, now=now)
         if isinstance(decision, SubmitWave | ReadSnapshot | Collect):

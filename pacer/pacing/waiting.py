@@ -91,8 +91,9 @@ def _bound(state: State, head: Item, now: float) -> Bound:
     if not costs.known and drain.censored >= STARVED_BY_UNIT and admission.fits_as(head, Unit.PARENTS):
         state.starved_by_unit = True
         return Bound.UNIT
-    if drain.empties_at() > now:
-        if admission.fits_without_reserve(head):
-            return Bound.RESERVE
+    busy = drain.empties_at() > now
+    if admission.fits_without_reserve(head) and (costs.includes_running or not busy):
+        return Bound.RESERVE  # a fuller queue would keep the service busier
+    if busy:
         return Bound.TENANTS if reading.crowded(now=now) else Bound.DRAIN
     return Bound.TENANTS if reading.crowded(now=now) else Bound.ROUND_TRIP

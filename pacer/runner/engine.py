@@ -254,6 +254,8 @@ class Runner:
                     await self._wait(decision)
                 case Finished() if self._serving or self._hand.incoming or self._feeder.busy:
                     self._notebook.wave_closed()
+                    if self._serving:
+                        controller.account.now_bound_by(Bound.IDLE, now=self._clock.monotonic())
                     await self._bell.heard()
                 case Stop(drained=True) if self._hand.incoming or self._feeder.busy:
                     await self._bell.heard()

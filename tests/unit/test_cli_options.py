@@ -6,9 +6,10 @@ from __future__ import annotations
 
 import pytest
 
-from pacer.cli.options import Reserve, api_key, read_reserve, required_key, service_address
+from pacer.cli.options import api_key, required_key, service_address
 from pacer.cli.serving import settings_of
 from pacer.errors import UsageError
+from pacer.pacing.reserve import Reserve, read_reserve
 from pacer.sandbox import Change, Settings, Tenant
 
 
@@ -29,7 +30,7 @@ def test_reserve(text: str, reserve: Reserve) -> None:
 @pytest.mark.parametrize("text", ["", "-1", "100%", "a", "5 %", "1e9", "%"])
 def test_no_reserve(text: str) -> None:
     """Anything else is refused; a reserve of all of the queue would never submit."""
-    with pytest.raises(UsageError, match="--reserve"):
+    with pytest.raises(UsageError, match="A reserve of"):
         read_reserve(text)
 
 

@@ -25,9 +25,9 @@ from pacer.pacing.gates import Lane
 from pacer.pacing.policy import Policy
 
 
-def begun(policy: Policy, *, requests: int = 0, credits: int = 0) -> PacingController:
+def begun(policy: Policy, *, requests: int = 0, spent: int = 0) -> PacingController:
     """Return a controller with room for all of four requests of 5 credits, and so much spent before."""
-    controller = PacingController(policy, memory=Memory({}, requests=requests, credits=credits), now=0.0)
+    controller = PacingController(policy, memory=Memory({}, requests=requests, credits=spent), now=0.0)
     items = tuple(Item(n, 1, ("chatgpt",), credits=5) for n in range(4))
     controller.receive(Queued(0.0, items, more=False))
     controller.decide(now=0.0)
@@ -74,7 +74,7 @@ def collected(controller: PacingController, *, at: float) -> Decision:
     [(Policy(max_requests=3), "MAX_REQUESTS"), (Policy(max_credits=19), "MAX_CREDITS")],
 )
 def test_a_limit_ends_the_batch_once_what_is_out_has_come_in(policy: Policy, code: str) -> None:
-    """Three of four requests go; the batch stops under the limit's name, and not before their captures ended."""
+    """Three of four requests go; the batch stops under the limit's name, their captures all in."""
     controller = begun(policy)
     assert sent(controller.decide(now=1.0)) == (0, 1, 2)
     accept(controller, 0, 1, 2, at=1.1)
@@ -92,7 +92,7 @@ def test_a_limit_that_is_just_enough_is_no_limit(policy: Policy) -> None:
     assert collected(controller, at=60.0) == Finished()
 
 
-@pytest.mark.parametrize("memory", [{"credits": 88}, {"requests": 10}])
+@pytest.mark.parametrize("memory", [{"spent": 88}, {"requests": 10}])
 def test_earlier_invocations_count(memory: dict[str, int]) -> None:
     """A resume has what is left of the budget, not the whole of it again."""
     controller = begun(Policy(max_credits=100, max_requests=12), **memory)
