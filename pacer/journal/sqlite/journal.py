@@ -268,12 +268,11 @@ class SqliteJournal:
 
 
 def _standing(row: tuple[Any, ...]) -> Standing:
-    index, id_, key, body, fan_out, surfaces, line, state, job, children = row
-    record = Record(index, id_, key, body, fan_out, tuple(json.loads(surfaces)), line)
-    return Standing(record, STATES[state], job, tuple(json.loads(children or "[]")))
+    *record, state, job, children = row
+    return Standing(_record(record), STATES[state], job, tuple(json.loads(children or "[]")))
 
 
-def _record(row: tuple[Any, ...]) -> Record:
+def _record(row: Sequence[Any]) -> Record:
     index, id_, key, body, fan_out, surfaces, line, origin_id, origin_index = row
     origin = None if origin_id is None else Origin(origin_id, origin_index)
     return Record(index, id_, key, body, fan_out, tuple(json.loads(surfaces)), line, origin)

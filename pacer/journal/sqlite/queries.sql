@@ -152,14 +152,14 @@ ORDER BY p.idx LIMIT ?2;
 
 -- name: find_by_id
 -- One request and where it stands: id. (Not a list as JSON: json_each ends a string at its first NUL.)
-SELECT r.idx, r.id, r.key, r.body, r.fan_out, r.surfaces, r.line, p.state, p.job, p.children
-FROM requests AS r CROSS JOIN progress AS p USING (idx)
+SELECT r.idx, r.id, r.key, r.body, r.fan_out, r.surfaces, r.line, o.id, o.number, p.state, p.job, p.children
+FROM requests AS r CROSS JOIN progress AS p USING (idx) LEFT JOIN origins AS o USING (idx)
 WHERE r.id = ?1;
 
 -- name: find_by_key
 -- The same: key.
-SELECT r.idx, r.id, r.key, r.body, r.fan_out, r.surfaces, r.line, p.state, p.job, p.children
-FROM requests AS r CROSS JOIN progress AS p USING (idx)
+SELECT r.idx, r.id, r.key, r.body, r.fan_out, r.surfaces, r.line, o.id, o.number, p.state, p.job, p.children
+FROM requests AS r CROSS JOIN progress AS p USING (idx) LEFT JOIN origins AS o USING (idx)
 WHERE r.key = ?1;
 
 -- name: ended_children
