@@ -7,6 +7,7 @@ like any other. The next one retries what failed in it.
 
 from __future__ import annotations
 
+import itertools
 import time
 from contextlib import closing
 from dataclasses import asdict
@@ -42,7 +43,7 @@ def open_retry(files: Files, wish: Wish, signals: Signals) -> Opening:
     """
     last, before = files, _ended_batch(files, wish, signals)
     notices: list[str] = []
-    for number in range(1, 1_000_000):
+    for number in itertools.count(1):
         this = retry_files(files, number)
         if not this.journal.exists():
             break

@@ -82,8 +82,8 @@ def run(
         bool,
         typer.Option(
             "--retry-failed",
-            help="Of a finished batch, send only the captures that failed, under new keys. "
-            "[dim]Into INPUT.retry-1.results.jsonl, then retry-2...[/dim]",
+            help="Of a finished batch, send only the captures that failed, under new keys, as a batch beside "
+            "it: retry-1, then retry-2 of what failed in that...",
         ),
     ] = False,
     batch: Annotated[
