@@ -233,7 +233,7 @@ def closing_rows(summary: Summary) -> list[tuple[str, str]]:
         rows.append(("Time", _time(outcome.seconds, statistics.account)))
     if len(summary.invocations) > 1 or (outcome is None and summary.invocations):
         booked = all_booked(summary.invocations)
-        rows.append(("Time in all", f"{_time(sum(booked.values()), booked)}; {_each(summary.invocations)}"))
+        rows.append(("Time in all", f"{_time(sum(booked.values()), booked)}{_each(summary.invocations)}"))
     rows.append(("Credits", _credits(summary)))
     rows.append(("Results", "standard output" if summary.files.out is None else str(summary.files.out)))
     rows.append(("Journal", str(summary.files.journal)))
@@ -313,10 +313,12 @@ def _time(seconds: float, account: dict[str, float]) -> str:
 
 
 def _each(invocations: Sequence[Invocation]) -> str:
-    """Return how long each invocation took, of many the last."""
+    """Return how long each of several invocations took, of many the last."""
+    if len(invocations) == 1:
+        return ""
     told = ", ".join(span(invocation.seconds) for invocation in invocations[-MOST_INVOCATIONS:])
     more = "..., " if len(invocations) > MOST_INVOCATIONS else ""
-    return f"{count(len(invocations), 'invocation')}: {more}{told}"
+    return f"; {count(len(invocations), 'invocation')}: {more}{told}"
 
 
 def _credits(summary: Summary) -> str:
