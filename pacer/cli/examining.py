@@ -28,12 +28,13 @@ from pacer.cli.asking import ask, refusal
 from pacer.cli.configuration import Setting, Settings, read_settings
 from pacer.cli.exits import Exit, without_key, write_json
 from pacer.cli.findings import Finding, fault, gravest, warning
-from pacer.cli.options import BASE_URL_VARIABLE, KEY_VARIABLE, api_key, read_reserve, service_address
+from pacer.cli.options import BASE_URL_VARIABLE, KEY_VARIABLE, api_key, service_address
 from pacer.cli.signals import Signals
 from pacer.cli.tables import show_rows
 from pacer.cli.wording import count, span
 from pacer.errors import UsageError
 from pacer.pacing.capacity import CapacitySnapshot
+from pacer.pacing.reserve import read_reserve
 from pacer.version import __version__
 from pacer.wire.replies import Refused, Reply, StatusOutcome, Unclear, Verdict
 

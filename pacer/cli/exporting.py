@@ -92,13 +92,15 @@ def carry_out(export: Export) -> int:
 def pages(journal: Journal, *, ordered: bool) -> Iterator[list[ResultRow]]:
     """Yield all result rows as they ended, or in the order of the input, some at a time."""
     after = -1 if ordered else 0
-    while page := (
-        journal.rows_by_request(after=after, limit=REQUESTS_AT_ONCE)
-        if ordered
-        else journal.rows(after=after, limit=ROWS_AT_ONCE)
-    ):
+    while True:
+        if ordered:
+            page, after = journal.rows_by_request(after=after, limit=REQUESTS_AT_ONCE)
+        else:
+            page = journal.rows(after=after, limit=ROWS_AT_ONCE)
+            after = page[-1].seq if page else after
+        if not page:
+            return
         yield page
-        after = page[-1].index if ordered else page[-1].seq
 
 
 def _form(export: Export) -> tuple[Format, bool]:

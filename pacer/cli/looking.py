@@ -4,7 +4,8 @@
 The document of ``pacer status --json``, version 1::
 
     {"document": "pacer.status", "version": 1, "at": wall, "base_url": url,
-     "queue": {"depth": n, "capacity": n | null, "headroom": n | null},
+     "queue": {"depth": n, "capacity": n | null, "reserve": n | null, "headroom": n | null},
+                                            headroom: without what --reserve keeps free
      "sync": {"running": n | null, "limit": n | null, "headroom": n | null},
      "inflight": {"total": n | null, "by_surface": {...} | null},
      "window": {"limit": n | null, "remaining": n | null, "resets_in": s | null} | null}
@@ -29,6 +30,7 @@ from pacer.cli.signals import Signals
 from pacer.cli.wording import clock, span
 from pacer.errors import BatchStopped
 from pacer.pacing.capacity import CapacitySnapshot
+from pacer.pacing.reserve import Reserve
 from pacer.wire.replies import Reply, StatusOutcome, Throttled
 from pacer.wire.text import printable
 
@@ -36,7 +38,9 @@ PATIENCE = 30.0
 """Seconds for one read."""
 
 
-def show_status(base_url: str | None, *, watch: bool, every: float, allow_http: bool, as_json: bool) -> int:
+def show_status(
+    base_url: str | None, *, watch: bool, every: float, reserve: Reserve, allow_http: bool, as_json: bool
+) -> int:
     """
     Read the snapshot and show it, once or until a signal comes.
 
@@ -50,7 +54,7 @@ def show_status(base_url: str | None, *, watch: bool, every: float, allow_http: 
             reply = asyncio.run(ask(address, key, allow_http=allow_http, patience=PATIENCE))
             pause = every
             if isinstance(reply.outcome, CapacitySnapshot):
-                _show(document(reply, reply.outcome, address), watch=watch, as_json=as_json)
+                _show(document(reply, reply.outcome, address, reserve), watch=watch, as_json=as_json)
             elif watch and isinstance(reply.outcome, Throttled):
                 pause = max(every, reply.outcome.retry_after or 0.0)
                 complain(f"No snapshot: {refusal(reply.outcome)}")
@@ -61,9 +65,12 @@ def show_status(base_url: str | None, *, watch: bool, every: float, allow_http: 
             time.sleep(pause)
 
 
-def document(reply: Reply[StatusOutcome], snapshot: CapacitySnapshot, base_url: str) -> dict[str, Any]:
+def document(
+    reply: Reply[StatusOutcome], snapshot: CapacitySnapshot, base_url: str, reserve: Reserve
+) -> dict[str, Any]:
     """Return the JSON document of the module's docstring."""
     window = reply.window
+    kept_free = None if snapshot.capacity is None else reserve.of(snapshot.capacity)
     by_surface = snapshot.by_surface
     return {
         "document": "pacer.status",
@@ -73,7 +80,8 @@ def document(reply: Reply[StatusOutcome], snapshot: CapacitySnapshot, base_url: 
         "queue": {
             "depth": snapshot.depth,
             "capacity": snapshot.capacity,
-            "headroom": _room(snapshot.capacity, snapshot.depth),
+            "reserve": kept_free,
+            "headroom": _room(snapshot.capacity, snapshot.depth + (kept_free or 0)),
         },
         "sync": {
             "running": snapshot.sync_running,

@@ -46,6 +46,8 @@ class Opening:
 
         taken: What its intake summed up; None if that was lost to a crash.
 
+        files: Where the batch is.
+
         notices: What the user should know, a sentence each.
     """
 
@@ -54,23 +56,29 @@ class Opening:
     step: Step
     counts: Counts
     taken: IntakeSummary | None
+    files: Files
     notices: list[str] = field(default_factory=list)
 
 
 @contextmanager
-def opened(files: Files, wish: Wish, signals: Signals) -> Iterator[Opening]:
+def opened(
+    files: Files, wish: Wish, signals: Signals, *, how: Callable[[Files, Wish, Signals], Opening]
+) -> Iterator[Opening]:
     """
     Open the journal of *files*, take the batch in unless it is there, and open the results.
 
     The cheap checks come first, the whole input next; a batch that is replaced
     stays where it is until the new one has been taken in.
 
+    Args:
+        how: :func:`open_batch`, or what opens another batch that is made of it.
+
     Errors:
         UsageError: The input, the files or the options will not do; nothing has changed.
         Interrupted: A signal came while the input was read; nothing has changed either.
     """
     with _as_usage():
-        opening = _open(files, wish, signals)
+        opening = how(files, wish, signals)
     try:
         yield opening
     finally:
@@ -78,7 +86,8 @@ def opened(files: Files, wish: Wish, signals: Signals) -> Iterator[Opening]:
         opening.journal.close()
 
 
-def _open(files: Files, wish: Wish, signals: Signals) -> Opening:
+def open_batch(files: Files, wish: Wish, signals: Signals) -> Opening:
+    """Open the batch of *files*; see :func:`opened`."""
     journal = SqliteJournal.open(files.journal, create=True)
     try:
         batch = journal.batch()
@@ -87,20 +96,18 @@ def _open(files: Files, wish: Wish, signals: Signals) -> Opening:
             batch = None
         if batch is None:
             refuse_foreign_results(files.out)
-            return _fresh(files, journal, take_batch_in(files, wish, journal, signals), signals)
+            return fresh(files, journal, take_batch_in(files, wish, journal, signals), signals)
         counts = journal.counts()
-        step = next_step(batch, counts, wish, files.journal, _digest_of(files.source, signals))
+        step = next_step(batch, counts, wish, files.journal, digest_of(files.source, signals))
         if step is not Step.ANEW:
-            notices: list[str] = []
-            results = _results(files, journal, notices, signals)
-            return Opening(journal, results, step, counts, _recalled(journal), notices)
+            return found(files, journal, step, signals)
         if not _is_ours(files.out, journal):
             refuse_foreign_results(files.out)
         taken = _take_beside(files, wish, signals)
-        put_by = _put_by(files, journal, batch, counts)
+        notices = put_by(files, journal, batch, counts)
         _beside(files.journal).rename(files.journal)
         journal = SqliteJournal.open(files.journal)
-        return _fresh(files, journal, taken, signals, put_by)
+        return fresh(files, journal, taken, signals, notices)
     except BaseException:
         journal.close()
         raise
@@ -139,18 +146,28 @@ def _beside(journal: Path) -> Path:
     return journal.with_name(journal.name + ".new")
 
 
-def _fresh(
+def found(
+    files: Files, journal: SqliteJournal, step: Step, signals: Signals, notices: Sequence[str] = ()
+) -> Opening:
+    """Return the batch that *journal* held before."""
+    said = list(notices)
+    results = _results(files, journal, said, signals)
+    return Opening(journal, results, step, journal.counts(), _recalled(journal), files, said)
+
+
+def fresh(
     files: Files, journal: SqliteJournal, taken: IntakeSummary, signals: Signals, notices: Sequence[str] = ()
 ) -> Opening:
+    """Return the batch that *journal* has just taken in."""
     said = list(notices)
     if taken.unknown_surfaces:
         names = ", ".join(taken.unknown_surfaces)
         said.append(f"Surfaces that the documentation does not name are passed on as they are: {names}.")
     results = _results(files, journal, said, signals)
-    return Opening(journal, results, Step.ANEW, journal.counts(), taken, said)
+    return Opening(journal, results, Step.ANEW, journal.counts(), taken, files, said)
 
 
-def _put_by(files: Files, journal: SqliteJournal, batch: Batch, counts: Counts) -> list[str]:
+def put_by(files: Files, journal: SqliteJournal, batch: Batch, counts: Counts) -> list[str]:
     """Close *journal*, rename it and its results by their date, and return what to say of it."""
     notices = []
     if counts.pending or counts.sent or counts.accepted:
@@ -189,7 +206,7 @@ def _is_ours(out: Path | None, journal: SqliteJournal) -> bool:
     return out is not None and os.path.abspath(out) in journal.projections()
 
 
-def _digest_of(source: Path | None, signals: Signals) -> Callable[[], str | None]:
+def digest_of(source: Path | None, signals: Signals) -> Callable[[], str | None]:
     """Return what reads the input for its digest."""
 
     def digest() -> str | None:

@@ -8,8 +8,6 @@ variable sets it (see ``pacer.cli.configuration``).
 from __future__ import annotations
 
 import os
-import re
-from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -18,6 +16,7 @@ import typer
 
 from pacer.errors import UsageError
 from pacer.pacing.policy import UnitChoice
+from pacer.pacing.reserve import read_reserve
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
@@ -32,39 +31,6 @@ class LogFormat(Enum):
 
     TEXT = "text"
     JSON = "json"
-
-
-@dataclass(frozen=True, slots=True)
-class Reserve:
-    """
-    What ``--reserve`` keeps free for others on the key.
-
-    Attributes:
-        units: Units of the queue.
-
-        share: The same as a share of its capacity, in [0, 1).
-    """
-
-    units: int = 0
-    share: float = 0.0
-
-    def of(self, capacity: int) -> int:
-        """Return the units that are kept free of a queue of *capacity*."""
-        return max(self.units, int(self.share * capacity))
-
-
-def read_reserve(text: str) -> Reserve:
-    """
-    Read ``20`` or ``15%``.
-
-    Errors:
-        UsageError: It is neither.
-    """
-    if re.fullmatch(r"[0-9]{1,9}", text):
-        return Reserve(units=int(text))
-    if re.fullmatch(r"[0-9]{1,2}(\.[0-9]+)?%", text):
-        return Reserve(share=float(text[:-1]) / 100)
-    raise UsageError(f"{text!r} is neither a number of units, like 20, nor a share, like 15%.")
 
 
 def _checked_reserve(text: str) -> str:
@@ -131,6 +97,21 @@ MetricsHost = Annotated[
     str,
     typer.Option(
         "--metrics-host", metavar="ADDRESS", help="Where they are served: 0.0.0.0 for all who can reach you."
+    ),
+]
+MaxCredits = Annotated[
+    int | None,
+    typer.Option(
+        "--max-credits",
+        metavar="N",
+        min=1,
+        help="Most credits that the batch may cost, by the documented prices; resumes included.",
+    ),
+]
+MaxRequests = Annotated[
+    int | None,
+    typer.Option(
+        "--max-requests", metavar="N", min=1, help="Most requests of the batch to send; resumes included."
     ),
 ]
 

@@ -5,7 +5,7 @@ Where a batch's files are.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -75,6 +75,27 @@ def files_of(source: str, out: str | None, journal: Path | None, *, sandbox: boo
         )
     _refuse_one_for_two(files)
     return files
+
+
+def retry_files(files: Files, number: int) -> Files:
+    """Return the files of the *number*-th retry of the batch of *files*, beside its own."""
+    infix = f".retry-{number}"
+    return replace(
+        files,
+        out=None if files.out is None else _with_infix(files.out, infix),
+        journal=_with_infix(files.journal, infix),
+    )
+
+
+def _with_infix(path: Path, infix: str) -> Path:
+    suffix = _suffix(path)
+    return path.with_name(f"{path.name.removesuffix(suffix)}{infix}{suffix}")
+
+
+def _suffix(path: Path) -> str:
+    return next(
+        (suffix for suffix in (RESULTS_SUFFIX, JOURNAL_SUFFIX) if path.name.endswith(suffix)), path.suffix
+    )
 
 
 def _refuse_one_for_two(files: Files) -> None:
@@ -161,7 +182,7 @@ def set_aside(files: Files, created_at: float) -> dict[Path, Path]:
 
 def _free(path: Path, stamp: str) -> Path:
     """Return a name with *stamp* before the suffix that nothing has yet."""
-    suffix = next((s for s in (RESULTS_SUFFIX, JOURNAL_SUFFIX) if path.name.endswith(s)), path.suffix)
+    suffix = _suffix(path)
     stem = path.name.removesuffix(suffix)
     candidate, number = path.with_name(f"{stem}.{stamp}{suffix}"), 1
     while candidate.exists():

@@ -8,6 +8,7 @@ The document of ``pacer report --json``, version 1::
       "batch": ..., "requests": ..., "captures": ...,   as in pacer.cli.summary
       "finished": true,
       "failures": {"CODE": n, ...},
+      "time": ...,                                      as in pacer.cli.summary
       "invocations": [{"started_at", "last_at", "outcome", "code", "reason", "seconds", "waves",
                        "requests", "captures", "snapshots", "snapshots_failed", "waits", "throttled",
                        "rejected", "outage_seconds", "account", "statistics"}, ...]
@@ -22,10 +23,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from pacer.cli.summary import batch_part, finite, requests_part
+from pacer.cli.summary import batch_part, finite, requests_part, time_part
 from pacer.cli.tables import show_rows
-from pacer.cli.wording import count, span, why
-from pacer.report import Invocation, Report
+from pacer.cli.wording import count, share, span, why
+from pacer.report import Invocation, Report, all_booked
 from pacer.version import __version__
 
 
@@ -41,6 +42,7 @@ def document(report: Report, journal: Path) -> dict[str, Any]:
         "captures": {"expected": report.counts.captures, "by_status": dict(report.counts.ended)},
         "finished": report.finished,
         "failures": dict(report.failures),
+        "time": time_part(report.invocations),
         "invocations": [finite(asdict(invocation)) for invocation in report.invocations],
     }
 
@@ -63,6 +65,8 @@ def show(report: Report) -> None:
         rows.append(("Failures", _numbers(report.failures)))
     for number, invocation in enumerate(report.invocations, 1):
         rows += _invocation(number, invocation)
+    if len(report.invocations) > 1:
+        rows += _times("Time in all", all_booked(report.invocations), {})
     show_rows(rows)
 
 
@@ -84,16 +88,19 @@ def _invocation(number: int, invocation: Invocation) -> list[tuple[str, str]]:
         rows.append(("Rejected", _numbers(invocation.rejected)))
     if invocation.outage_seconds:
         rows.append(("Outages", span(invocation.outage_seconds)))
-    bounds = sorted(
-        invocation.account.keys() | invocation.waits.keys(),
-        key=lambda bound: -invocation.account.get(bound, 0.0),
-    )
-    for n, bound in enumerate(bounds):
-        seconds = invocation.account.get(bound)
-        parts = [] if seconds is None else [span(seconds)]
-        if waits := invocation.waits.get(bound):
-            parts.append(count(waits, "wait"))
-        rows.append(("Time" if n == 0 else "", f"{', '.join(parts)}: {why(bound)}"))
+    return rows + _times("Time", invocation.booked, invocation.waits)
+
+
+def _times(title: str, booked: Mapping[str, float], waits: Mapping[str, int]) -> list[tuple[str, str]]:
+    """Return a row for each bound, the longest first: seconds, share, how many waits, and why."""
+    total = sum(booked.values())
+    rows: list[tuple[str, str]] = []
+    for bound in sorted(booked.keys() | waits.keys(), key=lambda bound: -booked.get(bound, 0.0)):
+        seconds = booked.get(bound)
+        parts = [] if seconds is None else [span(seconds), share(seconds, total)]
+        if bound in waits:
+            parts.append(count(waits[bound], "wait"))
+        rows.append(("" if rows else title, f"{', '.join(parts)}: {why(bound)}"))
     return rows
 
 

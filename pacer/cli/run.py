@@ -16,22 +16,25 @@ from pacer.cli.options import (
     Config,
     Json,
     LogFormat,
+    MaxCredits,
+    MaxRequests,
     MetricsHost,
     MetricsPort,
     ReserveOption,
     Unit,
-    read_reserve,
 )
 from pacer.pacing.policy import UnitChoice
 
 EPILOG = """
-[b]Examples[/b]: see it work; the real thing (again: it resumes); from cron; in a pipe
+[b]Examples[/b]: see it work; the real thing (again: it resumes); from cron, until six; what failed; in a pipe
 
 pacer run captures.jsonl --sandbox
 
 AISEARCH_API_KEY=sk_live_... pacer run captures.jsonl
 
-pacer run nightly.jsonl --repeat --quiet
+pacer run nightly.jsonl --repeat --quiet --deadline 06:00 --max-credits 5000
+
+pacer run captures.jsonl --retry-failed
 
 make-requests | pacer run - --journal b.pacer.db --out - | load-results
 
@@ -82,6 +85,15 @@ def run(
             "--abandon", allow_from_autoenv=False, help="Give up an unfinished batch, and start a new one."
         ),
     ] = False,
+    retry_failed: Annotated[
+        bool,
+        typer.Option(
+            "--retry-failed",
+            allow_from_autoenv=False,
+            help="Of a finished batch, send only the captures that failed, under new keys, as a batch beside "
+            "it: retry-1, then retry-2 of what failed in that...",
+        ),
+    ] = False,
     batch: Annotated[
         str | None,
         typer.Option(
@@ -95,6 +107,16 @@ def run(
         bool, typer.Option("--probe", help="Find out what the queue counts if need be. May cost some 429s.")
     ] = False,
     reserve: ReserveOption = "0",
+    max_credits: MaxCredits = None,
+    max_requests: MaxRequests = None,
+    deadline: Annotated[
+        str | None,
+        typer.Option(
+            "--deadline",
+            metavar="WHEN",
+            help="Submit nothing new after 90m, 06:00 or 2026-12-01T06:00; what is out is collected.",
+        ),
+    ] = None,
     concurrency: Annotated[
         int, typer.Option("--concurrency", metavar="N", min=1, max=1024, help="Most submissions in flight.")
     ] = 64,
@@ -139,15 +161,23 @@ def run(
     """
 
     def body() -> int:
+        from datetime import datetime
+
+        from pacer.cli.deadlines import read_deadline
         from pacer.cli.running import Command, carry_out
         from pacer.pacing.policy import Policy
+        from pacer.pacing.reserve import read_reserve
 
+        now = datetime.now().astimezone()
+        until = None if deadline is None else read_deadline(deadline, now=now).timestamp()
         kept_free = read_reserve(reserve)
         policy = Policy(
             unit=unit,
             probe=probe,
             reserve=kept_free.units,
             reserve_share=kept_free.share,
+            max_credits=max_credits,
+            max_requests=max_requests,
             concurrency=concurrency,
             initial_concurrency=min(concurrency, Policy().initial_concurrency),
             collect=not no_collect,
@@ -163,6 +193,7 @@ def run(
                 sandbox=sandbox,
                 repeat=repeat,
                 abandon=abandon,
+                retry_failed=retry_failed,
                 batch=batch,
                 resend_in_doubt=resend_in_doubt,
                 allow_http=allow_http,
@@ -172,6 +203,7 @@ def run(
                 metrics_port=metrics_port,
                 metrics_host=metrics_host,
                 policy=policy,
+                deadline=until,
             )
         )
 

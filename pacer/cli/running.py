@@ -5,8 +5,9 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -18,20 +19,27 @@ from pacer.cli.display import Display, display_for
 from pacer.cli.driving import Spending, drive, the_sandbox
 from pacer.cli.exits import complain, write_json
 from pacer.cli.metering import metered
-from pacer.cli.opening import Opening, opened
+from pacer.cli.opening import Opening, open_batch, opened
 from pacer.cli.options import LogFormat, required_key, service_address
 from pacer.cli.paths import SANDBOX_URL, Files, files_of
+from pacer.cli.retrying import open_retry
 from pacer.cli.signals import Signals
 from pacer.cli.standing import Step, Wish
 from pacer.cli.summary import MOST_IN_DOUBT, Summary
 from pacer.errors import UsageError
 from pacer.pacing.policy import Policy
+from pacer.report import read_invocations
 from pacer.runner import Outcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """What was typed."""
+    """
+    What was typed.
+
+    Attributes:
+        deadline: As wall time; None for none.
+    """
 
     source: str
     out: str | None
@@ -40,6 +48,7 @@ class Command:
     sandbox: bool
     repeat: bool
     abandon: bool
+    retry_failed: bool
     batch: str | None
     resend_in_doubt: bool
     allow_http: bool
@@ -49,6 +58,7 @@ class Command:
     metrics_port: int | None
     metrics_host: str
     policy: Policy
+    deadline: float | None
 
 
 def carry_out(command: Command) -> int:
@@ -80,10 +90,12 @@ def carry_out(command: Command) -> int:
             log_format=command.log_format,
             lines_on_stdout=files.out is None,
         )
+        how = open_retry if command.retry_failed else open_batch
         with (
             metered(shown, command.metrics_port, command.metrics_host) as display,
-            opened(files, wish, signals) as opening,
+            opened(files, wish, signals, how=how) as opening,
         ):
+            opening.notices += _unpriced(command, opening)
             for notice in opening.notices:
                 display.note(notice)
             spending = Spending()
@@ -93,14 +105,14 @@ def carry_out(command: Command) -> int:
                     drive(
                         opening,
                         _service(command, base_url, key),
-                        policy=command.policy,
+                        policy=_with_deadline(command),
                         display=display,
                         spending=spending,
                         signals=signals,
                         resend_in_doubt=command.resend_in_doubt,
                     )
                 )
-            summary = _summed_up(command, files, opening, outcome, spending, signals)
+            summary = _summed_up(command, opening, outcome, spending, signals)
         return _say(command, summary, display)
 
 
@@ -109,6 +121,14 @@ def _refuse_contradictions(command: Command) -> None:
         raise UsageError("--json and --out - both write to standard output; leave one out.")
     if command.repeat and command.abandon:
         raise UsageError("--repeat resumes an unfinished batch, --abandon gives it up; leave one out.")
+    if command.retry_failed and (
+        command.repeat or command.abandon or not command.policy.collect or command.sandbox
+    ):
+        raise UsageError(
+            "--retry-failed sends once more what failed in a finished batch: it does not go with --repeat, "
+            "--abandon, --no-collect (which cannot tell what failed) or --sandbox (which starts anew each "
+            "time). Leave one of them out."
+        )
     if command.batch is not None and not command.batch.strip():
         raise UsageError("--batch needs a name.")
 
@@ -127,9 +147,23 @@ def _service(
     return AiohttpSearchApi(base_url, key, allow_http=command.allow_http, limit=limit)
 
 
+def _with_deadline(command: Command) -> Policy:
+    """Return the policy with its deadline as the core counts: from the start of the run, which is now."""
+    if command.deadline is None:
+        return command.policy
+    return replace(command.policy, deadline=max(0.0, command.deadline - time.time()))
+
+
+def _unpriced(command: Command, opening: Opening) -> list[str]:
+    """Say what --max-credits cannot count."""
+    if command.policy.max_credits is None or opening.taken is None or not opening.taken.unpriced_surfaces:
+        return []
+    names = ", ".join(opening.taken.unpriced_surfaces)
+    return [f"--max-credits counts captures of these surfaces as 0, their price is not published: {names}."]
+
+
 def _summed_up(
     command: Command,
-    files: Files,
     opening: Opening,
     outcome: Outcome | None,
     spending: Spending,
@@ -146,7 +180,9 @@ def _summed_up(
         taken=opening.taken,
         in_doubt=tuple(request.id for request in in_doubt),
         spent=spending.credits,
-        files=files,
+        files=opening.files,
+        invocations=read_invocations(journal),
+        retrying=command.retry_failed,
         notices=tuple(opening.notices),
         collect=command.policy.collect,
         signum=signals.received,

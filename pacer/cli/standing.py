@@ -74,14 +74,17 @@ def next_step(
                 "would replay it instead of capturing again. Give the new one another name."
             )
         return Step.ANEW
-    _refuse_another(batch, wish, journal, input_sha256(), ended=ended)
+    refuse_another(batch, wish, journal, input_sha256(), ended=ended)
     return Step.REPORT if ended else Step.RESUME
 
 
-def _refuse_another(
-    batch: Batch, wish: Wish, journal: Path, input_sha256: str | None, *, ended: bool
-) -> None:
-    """Raise, if the command is for another batch than the journal's."""
+def refuse_another(batch: Batch, wish: Wish, journal: Path, input_sha256: str | None, *, ended: bool) -> None:
+    """
+    Make sure that the command is for the journal's batch.
+
+    Errors:
+        UsageError: It is for another one.
+    """
     way_out = (
         "Use --repeat to start a new batch and keep the old results under their date, "
         "or name another journal with --journal."

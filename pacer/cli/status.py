@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from pacer.cli.exits import end
-from pacer.cli.options import AllowHttp, BaseUrl, Config, Json
+from pacer.cli.options import AllowHttp, BaseUrl, Config, Json, ReserveOption
 
 
 def status(
@@ -18,6 +18,7 @@ def status(
     every: Annotated[
         float, typer.Option("--every", metavar="SECONDS", min=1, help="Time between two reads of --watch.")
     ] = 5,
+    reserve: ReserveOption = "0",
     allow_http: AllowHttp = False,
     as_json: Json = False,
     config: Config = None,
@@ -30,7 +31,15 @@ def status(
 
     def body() -> int:
         from pacer.cli.looking import show_status
+        from pacer.pacing.reserve import read_reserve
 
-        return show_status(base_url, watch=watch, every=every, allow_http=allow_http, as_json=as_json)
+        return show_status(
+            base_url,
+            watch=watch,
+            every=every,
+            reserve=read_reserve(reserve),
+            allow_http=allow_http,
+            as_json=as_json,
+        )
 
     end(body, as_json=as_json)

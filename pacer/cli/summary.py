@@ -20,6 +20,11 @@ The document of ``pacer run --json``, version 1. Names are only ever added::
       "throttled": {"rate": n, ...},       429s by lane, this invocation
       "seconds": s,                        this invocation
       "account": {"drain": s, ...},        where they went, by bound
+      "time": {                            of all invocations of the batch
+        "seconds": s,
+        "bounds": [{"bound", "seconds", "share", "flag"}, ...],
+                            all of it, the most first; flag: the option that would change it, or null
+        "invocations": [{"started_at", "outcome", "seconds", "account"}, ...]},
       "statistics": {...} | null,          what the pacer learnt; see pacer.pacing
       "files": {"results": path | "-", "journal": path},
       "notices": ["...", ...]
@@ -32,16 +37,21 @@ Where a command cannot begin, or the disk fails under it, it is
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from pacer.cli.exits import Exit
 from pacer.cli.paths import SANDBOX_URL, Files
-from pacer.cli.wording import count, span, why
+from pacer.cli.wording import FLAGS, count, span, time_shares
 from pacer.intake import IntakeSummary
 from pacer.journal.protocol import Batch, Counts
+from pacer.report import Invocation, all_booked
 from pacer.runner import Outcome
 from pacer.version import __version__
+
+MOST_INVOCATIONS = 5
+"""Invocations whose time is told in the closing table; the JSON has them all."""
 
 MOST_IN_DOUBT = 20
 """Requests too long in doubt that are named; the others are counted."""
@@ -65,6 +75,10 @@ class Summary:
         collect: Whether captures were to be collected.
 
         signum: The signal that interrupted it; 0 for none.
+
+        invocations: All that worked on the batch, this one included.
+
+        retrying: What failed in another batch was to be sent again.
     """
 
     batch: Batch
@@ -77,6 +91,8 @@ class Summary:
     notices: tuple[str, ...]
     collect: bool
     signum: int
+    invocations: tuple[Invocation, ...] = ()
+    retrying: bool = False
 
     @property
     def kind(self) -> Literal["finished", "stopped", "interrupted", "reported"]:
@@ -126,6 +142,7 @@ def document(summary: Summary) -> dict[str, Any]:
         "throttled": {} if statistics is None else statistics["throttled"],
         "seconds": 0.0 if outcome is None else round(outcome.seconds, 3),
         "account": {} if statistics is None else statistics["account"],
+        "time": time_part(summary.invocations),
         "statistics": finite(statistics),
         "files": {
             "results": "-" if summary.files.out is None else str(summary.files.out),
@@ -157,11 +174,42 @@ def requests_part(counts: Counts) -> dict[str, int]:
     }
 
 
+def time_part(invocations: Sequence[Invocation]) -> dict[str, Any]:
+    """Return what documents say of where the time went."""
+    booked = all_booked(invocations)
+    total = sum(booked.values())
+    return {
+        "seconds": round(total, 3),
+        "bounds": [
+            {
+                "bound": bound,
+                "seconds": seconds,
+                "share": seconds / total if total else 0.0,
+                "flag": FLAGS.get(bound),
+            }
+            for bound, seconds in booked.items()
+        ],
+        "invocations": [
+            {
+                "started_at": invocation.started_at,
+                "outcome": invocation.outcome,
+                "seconds": invocation.seconds,
+                "account": invocation.booked,
+            }
+            for invocation in invocations
+        ],
+    }
+
+
 def finite(value: Any) -> Any:
     """Return *value* as JSON has it: no infinity, no NaN."""
     if isinstance(value, dict):
         return {name: finite(inner) for name, inner in value.items()}
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+RAISED = {"MAX_CREDITS": FLAGS["max_credits"], "MAX_REQUESTS": FLAGS["max_requests"]}
+"""Limits that must be raised to go on, by the code of the stop."""
 
 
 def closing_rows(summary: Summary) -> list[tuple[str, str]]:
@@ -182,7 +230,10 @@ def closing_rows(summary: Summary) -> list[tuple[str, str]]:
         statistics = outcome.statistics
         rows.append(("Waves", f"{statistics.waves:,}, on {count(statistics.reads, 'snapshot')}"))
         rows.append(("429s", _throttled(statistics.throttled)))
-        rows.append(("Time", f"{span(outcome.seconds)}{_account(statistics.account)}"))
+        rows.append(("Time", _time(outcome.seconds, statistics.account)))
+    if len(summary.invocations) > 1 or (outcome is None and summary.invocations):
+        booked = all_booked(summary.invocations)
+        rows.append(("Time in all", f"{_time(sum(booked.values()), booked)}{_each(summary.invocations)}"))
     rows.append(("Credits", _credits(summary)))
     rows.append(("Results", "standard output" if summary.files.out is None else str(summary.files.out)))
     rows.append(("Journal", str(summary.files.journal)))
@@ -196,6 +247,8 @@ def closing_sentences(summary: Summary) -> list[str]:
     again = "In the sandbox each run starts anew." if in_sandbox else "Run the same command again to resume."
     if outcome is not None and outcome.code.startswith("AUTH"):
         again = "Set the right key in AISEARCH_API_KEY, then run the same command again to resume."
+    if outcome is not None and outcome.code in RAISED and not in_sandbox:
+        again = f"Run the same command again with a larger {RAISED[outcome.code]} to go on."
     if outcome is not None and outcome.kind == "interrupted":
         return [
             f"Interrupted: {_sent(counts):,} of {count(counts.requests, 'request')} sent, "
@@ -204,8 +257,12 @@ def closing_sentences(summary: Summary) -> list[str]:
     if outcome is not None and outcome.kind == "stopped":
         return [f"Stopped ({outcome.code}): {outcome.reason.rstrip('.')}. {again}"]
     said = []
-    if outcome is None:
+    if outcome is None and not summary.retrying:
         said.append("This batch had ended before; nothing was sent. Use --repeat to run it anew.")
+    if summary.exit_code == Exit.INCOMPLETE and _failed(counts) and not (summary.retrying or in_sandbox):
+        said.append("To send once more only the captures that failed: the same command with --retry-failed.")
+    if summary.retrying and summary.kind == "finished" and _failed(counts):
+        said.append("Some failed again; the same command once more retries only those.")
     if outcome is not None and outcome.statistics.starved_by_unit:
         said.append(
             "The queue ran empty because what it counts is not known: --unit parents (or children), "
@@ -220,6 +277,11 @@ def closing_sentences(summary: Summary) -> list[str]:
             "may be charged twice. --resend-in-doubt does it."
         )
     return said
+
+
+def _failed(counts: Counts) -> int:
+    """Return how many captures ended otherwise than completed."""
+    return sum(counts.ended.values()) - counts.ended.get("completed", 0)
 
 
 def _sent(counts: Counts) -> int:
@@ -245,14 +307,18 @@ def _throttled(by_lane: dict[str, int]) -> str:
     return ", ".join(f"{number:,} ({lane})" for lane, number in by_lane.items())
 
 
-def _account(account: dict[str, float]) -> str:
-    longest = sorted(
-        ((seconds, bound) for bound, seconds in account.items() if seconds >= 0.05), reverse=True
-    )
-    if not longest:
+def _time(seconds: float, account: dict[str, float]) -> str:
+    shares = time_shares(account)
+    return f"{span(seconds)}: {shares}" if shares else span(seconds)
+
+
+def _each(invocations: Sequence[Invocation]) -> str:
+    """Return how long each of several invocations took, of many the last."""
+    if len(invocations) == 1:
         return ""
-    seconds, bound = longest[0]
-    return f", {span(seconds)} of it: {why(bound)}"
+    told = ", ".join(span(invocation.seconds) for invocation in invocations[-MOST_INVOCATIONS:])
+    more = "..., " if len(invocations) > MOST_INVOCATIONS else ""
+    return f"; {count(len(invocations), 'invocation')}: {more}{told}"
 
 
 def _credits(summary: Summary) -> str:

@@ -20,7 +20,7 @@ LONGEST = 300
 """Characters of one line about a happening."""
 
 WAITS: Final[Mapping[str, str]] = {
-    "drain": "the queue is full, and drains",
+    "drain": "the queue is as full as it may be, and drains",
     "captures": "all is submitted; the last captures are still running",
     "window": "the request-rate window is used up",
     "gate": "Retry-After",
@@ -30,14 +30,76 @@ WAITS: Final[Mapping[str, str]] = {
     "tenants": "others on this key hold the queue",
     "outage": "the service does not answer; the next probe",
     "retry": "requests that must wait before they are sent again",
+    "max_credits": "--max-credits is reached; what is out is still collected",
+    "max_requests": "--max-requests is reached; what is out is still collected",
+    "deadline": "--deadline is over; what is out is still collected",
     "round_trip": "answers to what was just sent",
+    "idle": "nothing to do",
+    "pacer": "pacer itself: its start, its disk, its own work",
+    "untold": "not told: a process that was killed, or still runs",
 }
 """What each bound of ``pacer.pacing.decisions`` means to a person."""
+
+SHARES: Final[Mapping[str, str]] = {
+    "drain": "the service's drain",
+    "captures": "the last captures",
+    "window": "the request-rate window",
+    "gate": "Retry-After",
+    "reserve": "the reserve",
+    "concurrency": "the submissions in flight allowed",
+    "unit": "not knowing what the queue counts",
+    "tenants": "others on this key",
+    "outage": "an outage",
+    "retry": "waiting to send again",
+    "max_credits": "collecting after the limit",
+    "max_requests": "collecting after the limit",
+    "deadline": "collecting after the deadline",
+    "round_trip": "round trips",
+    "idle": "nothing to do",
+    "pacer": "pacer itself",
+    "untold": "not told",
+}
+"""The same as a share of a run's time."""
+
+FLAGS: Final[Mapping[str, str]] = {
+    "reserve": "--reserve",
+    "concurrency": "--concurrency",
+    "unit": "--unit or --probe",
+    "max_credits": "--max-credits",
+    "max_requests": "--max-requests",
+    "deadline": "--deadline",
+}
+"""The option that would change it, where there is one."""
+
+LEAST_SHARE = 0.01
+MOST_SHARES = 3
+"""Shares of a run's time that are named on one line: the largest, none below a hundredth."""
 
 
 def why(bound: str) -> str:
     """Return the reason of a wait in words."""
     return WAITS.get(bound, bound)
+
+
+def time_shares(seconds_by_bound: Mapping[str, float]) -> str:
+    """Return where the time went, on one line: ``62 % the service's drain, 31 % the reserve (--reserve)``."""
+    total = sum(seconds_by_bound.values())
+    largest = sorted(seconds_by_bound.items(), key=lambda each: -each[1])[:MOST_SHARES]
+    return ", ".join(
+        f"{share(seconds, total)} {SHARES.get(bound, bound)}{flag(bound)}"
+        for bound, seconds in largest
+        if seconds >= LEAST_SHARE * total and seconds > 0
+    )
+
+
+def share(seconds: float, total: float) -> str:
+    """Return a share as ``31 %``."""
+    return f"{100 * seconds / total if total else 0:.0f} %"
+
+
+def flag(bound: str) -> str:
+    """Return `` (--reserve)``, or nothing where no option would change it."""
+    return f" ({FLAGS[bound]})" if bound in FLAGS else ""
 
 
 def clock(at: float) -> str:

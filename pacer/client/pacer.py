@@ -30,6 +30,7 @@ from pacer.instrumentation.happening import Listener
 from pacer.journal.protocol import Journal
 from pacer.pacing.capacity import CapacitySnapshot
 from pacer.pacing.policy import Policy, UnitChoice
+from pacer.pacing.reserve import read_reserve
 from pacer.pacing.statistics import Statistics
 from pacer.runner import BlockingRunner, Progress, Runner
 from pacer.wire.replies import Refused, Unclear, Verdict
@@ -75,7 +76,15 @@ class Pacer:
         unit: What the service's ``depth`` counts:
             ``auto|parents|children|both``. ``auto`` learns it.
 
-        reserve: Units of the queue kept free for others on the key.
+        reserve: Units of the queue kept free for others on the key, or a share of it: ``"15%"``.
+
+        max_credits: The most that the journal's requests may cost by the documented
+            prices (surfaces without a published one count as 0), earlier invocations
+            included. A request counts once it is sent. The first that would exceed it
+            ends the batch: what is out is collected, then whoever waits gets
+            :class:`BatchStopped` with the code ``MAX_CREDITS``. Raise it to go on.
+
+        max_requests: The most requests of the journal that are sent; as above, ``MAX_REQUESTS``.
 
         concurrency: Most submissions in flight.
 
@@ -111,7 +120,9 @@ class Pacer:
         clock: Clock | None = None,
         policy: Policy | None = None,
         unit: UnitChoice | Literal["auto", "parents", "children", "both"] | None = None,
-        reserve: int | None = None,
+        reserve: int | str | None = None,
+        max_credits: int | None = None,
+        max_requests: int | None = None,
         concurrency: int | None = None,
         max_retry_after: float | None = None,
         capture_timeout: float | None = None,
@@ -131,10 +142,14 @@ class Pacer:
         self._run_blocking = run_blocking
         self._listener = listener
         self._clock = clock or SystemClock()
+        kept_free = None if reserve is None else read_reserve(str(reserve))
         self._policy = knobs(
             policy,
             unit=None if unit is None else UnitChoice(unit),
-            reserve=reserve,
+            reserve=None if kept_free is None else kept_free.units,
+            reserve_share=None if kept_free is None else kept_free.share,
+            max_credits=max_credits,
+            max_requests=max_requests,
             concurrency=concurrency,
             max_retry_after=max_retry_after,
             capture_timeout=capture_timeout,

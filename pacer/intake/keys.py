@@ -27,6 +27,25 @@ def random_keys(token: str) -> KeyMaker:
     return lambda index, _id, _body: f"{token}-{index}"
 
 
+def retry_token(token: str) -> str:
+    """Return a new token for a batch that retries what failed in the batch of *token*."""
+    return _stem(token) + new_token()[:11]
+
+
+def is_retry_of(retry: str, token: str) -> bool:
+    """Return whether :func:`retry_token` made the token *retry* for the batch of *token*."""
+    return retry.startswith(_stem(token))
+
+
+def _stem(token: str) -> str:
+    return urlsafe_b64encode(hashlib.sha256(_framed(token) + b"retry").digest())[:11].decode("ascii")
+
+
+def retry_name(name: str | None, number: int) -> str | None:
+    """Return the name from which the *number*-th retry of a batch named *name* derives its keys."""
+    return None if name is None else f"{name.removesuffix(f' retry-{number - 1}')} retry-{number}"
+
+
 def named_keys(name: str) -> KeyMaker:
     """
     Return a maker of keys that are the same wherever name, id and body are.

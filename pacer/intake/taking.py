@@ -15,7 +15,7 @@ from pacer.errors import InputError, InputProblem
 from pacer.intake.keys import KeyMaker
 from pacer.intake.lines import Readable
 from pacer.intake.source import opened
-from pacer.journal.protocol import Duplicate, IntakeWriter, Record
+from pacer.journal.protocol import Duplicate, IntakeWriter, Origin, Record
 from pacer.wire.problems import Refusal, shown
 from pacer.wire.requests import CREDITS, KNOWN_SURFACES, CaptureRequest, keyed, read_mapping
 
@@ -80,6 +80,9 @@ class Intake:
     One batch on its way into the journal, a record at a time, in flat memory.
 
     After the first bad record it goes on, to find the others.
+
+    Attributes:
+        records: How many it was given.
     """
 
     def __init__(self, writer: IntakeWriter, *, keys: KeyMaker, source: str, unit: str = "line") -> None:
@@ -87,7 +90,7 @@ class Intake:
         self._keys = keys
         self._source = source
         self._unit = unit
-        self._records = 0
+        self.records = 0
         self._chunk: list[Record] = []
         self._chunk_bytes = 0
         self._chunk_problems: list[InputProblem] = []
@@ -96,14 +99,15 @@ class Intake:
         self._captures: Counter[str] = Counter()
         self._fan_outs: Counter[int] = Counter()
 
-    def add(self, line: int, item: CaptureRequest | Refusal) -> None:
+    def add(self, line: int, item: CaptureRequest | Refusal, *, origin: Origin | None = None) -> None:
         """Take the next record, which stands at *line*."""
-        index = self._records
-        self._records += 1
+        index = self.records
+        self.records += 1
         if isinstance(item, Refusal):
             self._refuse(line, item)
             return
         record = to_record(item, index=index, line=line, keys=self._keys)
+        record.origin = origin
         self._chunk.append(record)
         self._chunk_bytes += len(record.body) + RECORD_BYTES
         if self._chunk_bytes >= CHUNK_BYTES:
@@ -117,14 +121,14 @@ class Intake:
             InputError: Some records are wrong, or there are none. Do not commit.
         """
         self._write()
-        if not self._records:
+        if not self.records:
             self._problem_count = 1
             self._problems = [InputProblem(1, "", "no records: the input is empty")]
         if self._problem_count:
             raise InputError(self._source, self._problems, self._problem_count)
         return IntakeSummary(
             sha256=sha256,
-            requests=self._records,
+            requests=self.records,
             captures=self._captures.total(),
             max_credits=sum((CREDITS.get(surface) or 0) * n for surface, n in self._captures.items()),
             by_surface=dict(self._captures),

@@ -22,6 +22,11 @@ def to_text(value: Json) -> str:
     return _encode(value)
 
 
+def code_of(error: Json) -> str:
+    """Return the code of an error as results have it; empty if there is none."""
+    return str(error.get("code") or "") if isinstance(error, dict) else ""
+
+
 def pack(value: Json) -> bytes:
     """Return *value* as compressed JSON."""
     return zlib.compress(to_text(value).encode("ascii"), LEVEL)

@@ -67,6 +67,20 @@ class Batch:
     name: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """
+    Whose results a request's are, where that is another: a retry spreads what is left of one
+    record over requests of its own.
+
+    Attributes:
+        id, index: The record's name and number; they stand in all that users see.
+    """
+
+    id: str
+    index: int
+
+
 @dataclass(slots=True)
 class Record:
     """
@@ -89,6 +103,8 @@ class Record:
         surfaces: Its surfaces, in order.
 
         line: Where it stood in the input, 1-based.
+
+        origin: None where the request is the record itself.
     """
 
     index: int
@@ -98,6 +114,7 @@ class Record:
     fan_out: int
     surfaces: tuple[str, ...]
     line: int
+    origin: Origin | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,6 +310,8 @@ class PendingRequest:
     A request that has not been accepted or rejected yet.
 
     Attributes:
+        id: The user's name for it; where it has an origin, its origin's. So below.
+
         sent_at: When it was last sent, if it is in *sent*, else None.
 
         first_sent_at: The earliest send whose outcome nobody knows, or None.
@@ -395,6 +414,48 @@ class ResultRow:
     error: Mapping[str, Json] | None
 
 
+@dataclass(frozen=True, slots=True)
+class Bought:
+    """
+    Requests of the same surfaces that were sent, put together.
+
+    Attributes:
+        captures: Documented ones, as many of each surface.
+    """
+
+    surfaces: tuple[str, ...]
+    captures: int
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """
+    How one capture ended, or (*child* None) a request as a whole; see :class:`ResultRow`.
+
+    Attributes:
+        code: Of its error; empty if there is none.
+    """
+
+    child: str | None
+    surface: str | None
+    region: str | None
+    status: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fallen:
+    """
+    A request that did not bring all of its captures.
+
+    Attributes:
+        ends: Of all its captures, completed ones included.
+    """
+
+    record: Record
+    ends: tuple[End, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Projection:
     """
@@ -468,6 +529,14 @@ class Journal(Protocol):
         """Return the requests that have one of these ids or idempotency keys, by index."""
         ...
 
+    def bought(self) -> list[Bought]:
+        """Return all that was sent, but for what was rejected; reads every request."""
+        ...
+
+    def fallen(self, *, after: int, limit: int) -> list[Fallen]:
+        """Return requests with an index beyond *after* that have a result other than completed, in order."""
+        ...
+
     def gates(self) -> Mapping[str, float]:
         """Return every gate's last deadline by lane, opened ones included."""
         ...
@@ -488,12 +557,13 @@ class Journal(Protocol):
         """Return all result rows of these requests, in order of their seq."""
         ...
 
-    def rows_by_request(self, *, after: int, limit: int) -> list[ResultRow]:
+    def rows_by_request(self, *, after: int, limit: int) -> tuple[list[ResultRow], int]:
         """
         Return all result rows of the next *limit* requests that have any, in the order of the input.
 
-        They are those with an index beyond *after*. A request's rows come as the
-        service listed its children; where it listed none, as they ended.
+        They are those beyond *after*; the last of them comes with the rows, to go on
+        after it. (A row's own index is that of its request's origin.) A request's rows
+        come as the service listed its children; where it listed none, as they ended.
         """
         ...
 

@@ -12,8 +12,9 @@ from collections import deque
 from pacer.pacing.backlog import Backlog, Trouble
 from pacer.pacing.capacity import CapacitySnapshot, Ledger
 from pacer.pacing.cost import CostModel, Unit
-from pacer.pacing.decisions import GiveUp
+from pacer.pacing.decisions import Bound, GiveUp
 from pacer.pacing.events import Accepted, Conflicted, Item, Lost, SetAside, Throttled
+from pacer.pacing.limits import Limits
 from pacer.pacing.policy import Policy
 from pacer.pacing.probe import Probe
 
@@ -34,9 +35,10 @@ class Admission:
         limit: Submissions in flight allowed now.
     """
 
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: Policy, *, now: float = 0.0) -> None:
         self._policy = policy
         self.backlog = Backlog()
+        self.limits = Limits(policy, now=now)
         self.ledger = Ledger()
         self.costs = CostModel(policy.unit)
         self.probe = Probe(allowed=policy.probe and not self.costs.pinned)
@@ -87,9 +89,11 @@ class Admission:
         wave: list[int] = []
         while len(wave) < slots:
             item = self.backlog.head(now=now)
-            if item is None or not self.fits(item, now=now):
+            if item is None or self.limit_on(item) is not None or not self.fits(item, now=now):
                 break
             self.backlog.pop(now=now)
+            if item.index not in self.backlog.doubtful:
+                self.limits.charge(item)
             self._oversized_alone.pop(item.index, None)
             if self.probe.limit is None and self.is_oversized(item):
                 self._oversized_alone[item.index] = self._depth == 0 and not self.reactive
@@ -98,6 +102,10 @@ class Admission:
             self.ledger.sent(item.fan_out)
             wave.append(item.index)
         return tuple(wave)
+
+    def limit_on(self, item: Item) -> Bound | None:
+        """Return the user's limit that keeps *item* from being sent; none binds what is in doubt."""
+        return None if item.index in self.backlog.doubtful else self.limits.binding(item)
 
     @property
     def free_connections(self) -> float:
@@ -138,9 +146,9 @@ class Admission:
         return max(0.0, (self._capacity or 0) - self.reserve - self.costs.cost(item.fan_out))
 
     def fits_without_reserve(self, item: Item) -> bool:
-        """Return whether only what is kept free for others holds *item* back."""
-        room = self.ledger.headroom(self.costs.unit, reserve=0)
-        return self.reserve > 0 and self.costs.cost(item.fan_out) <= room
+        """Return whether only what the user keeps free for others holds *item* back."""
+        room = self.ledger.headroom(self.costs.unit, reserve=self.reserve - self._asked_reserve)
+        return self._asked_reserve > 0 and self.costs.cost(item.fan_out) <= room
 
     def fits_as(self, item: Item, unit: Unit) -> bool:
         """Return whether *item* would fit if depth counted *unit*."""
@@ -214,8 +222,7 @@ class Admission:
 
         *queue*: the queue is what refused. *alone*: nobody else is known on the key.
         """
-        item = self._landed(index)
-        self.ledger.refused(item.fan_out)
+        item = self._not_taken(index)
         if self.reactive and queue and burst:
             self.limit = max(1.0, self.limit / 2)
         at_depth_0 = self._oversized_alone.get(index)
@@ -232,15 +239,16 @@ class Admission:
 
     def on_rejected(self, index: int) -> None:
         """The request has ended as an error."""
-        item = self._landed(index)
-        self.ledger.refused(item.fan_out)
+        self._not_taken(index)
+        self.limits.requests += index not in self.backlog.doubtful  # it was sent, though it costs nothing
         self.backlog.ended(index)
         self._asides = 0
 
     def on_dropped(self, index: int) -> None:
         """Nobody wants it any more, and no copy of it can be with the service."""
         if index in self.in_flight:
-            self.on_rejected(index)
+            self._not_taken(index)
+            self.backlog.ended(index)
         elif any(given_up.index == index for given_up in self.give_ups):
             self.give_ups = deque(given_up for given_up in self.give_ups if given_up.index != index)
         else:
@@ -248,9 +256,7 @@ class Admission:
 
     def on_withdrawn(self, index: int) -> None:
         """It never left."""
-        item = self._landed(index)
-        self.ledger.refused(item.fan_out)
-        self.backlog.put_back(item)
+        self.backlog.put_back(self._not_taken(index))
 
     def on_lost(self, event: Lost, *, index: int) -> None:
         """No usable answer: the request is in doubt and will be sent again."""
@@ -264,8 +270,7 @@ class Admission:
 
     def on_conflict(self, event: Conflicted) -> None:
         """409: final for a first send; a resend may have met its own original."""
-        item = self._landed(event.index)
-        self.ledger.refused(item.fan_out)
+        item = self._not_taken(event.index)
         if item.index not in self.backlog.doubtful:
             self._give_up(
                 item,
@@ -286,8 +291,7 @@ class Admission:
 
     def on_aside(self, event: SetAside) -> bool:
         """A 403 page; return whether so many came in a row that the batch must stop."""
-        item = self._landed(event.index)
-        self.ledger.refused(item.fan_out)
+        item = self._not_taken(event.index)
         record = self.backlog.trouble(item, at=event.at, accepted=self.accepted)
         record.refusals += 1
         self._asides += 1
@@ -321,6 +325,14 @@ class Admission:
     def _landed(self, index: int) -> Item:
         del self.sent_at[index]
         return self.in_flight.pop(index)
+
+    def _not_taken(self, index: int) -> Item:
+        """The service took nothing of it: neither room nor the user's limits are used."""
+        item = self._landed(index)
+        self.ledger.refused(item.fan_out)
+        if index not in self.backlog.doubtful:
+            self.limits.take_back(item)
+        return item
 
     def _exceeds_capacity(self, item: Item) -> bool:
         """Return whether *item* costs more than the queue holds; one that holds 0 proves nothing."""
@@ -358,6 +370,7 @@ class Admission:
             self.backlog.retry(record, at=at, jitter=jitter, policy=self._policy)
 
     def _give_up(self, item: Item, code: str, reason: str) -> None:
+        self.limits.requests += item.index not in self.backlog.doubtful  # it ends as one that was sent
         self.backlog.ended(item.index)
         self._refused_alone.pop(item.index, None)
         self.give_ups.append(GiveUp(item.index, None, code, reason))

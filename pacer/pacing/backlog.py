@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pacer.pacing.events import Item
@@ -48,11 +49,17 @@ class Backlog:
         more: The shell holds further requests behind these.
 
         doubtful: Those of which an earlier copy may have been admitted.
+
+        closed: Nothing new may be sent any more, only what is doubtful.
+
+        left: Something was turned away since, or for that reason.
     """
 
     def __init__(self) -> None:
         self.more = False
         self.doubtful: set[int] = set()
+        self.closed = False
+        self.left = False
         self._waiting: deque[Item] = deque()
         self._retries: list[tuple[float, int, Item]] = []  # heap of (due, index, item)
         self._troubles: dict[int, Trouble] = {}
@@ -66,11 +73,37 @@ class Backlog:
         """How many the core holds that were never sent (or were taken back)."""
         return len(self._waiting)
 
-    def extend(self, items: tuple[Item, ...]) -> None:
+    def close(self) -> None:
+        """Turn away all that was never sent; it stays with the shell."""
+        self.closed = True
+        self.left = self.more or any(item.index not in self.doubtful for item in self._in_line())
+        self.more = False
+        doubtful = [item for item in self._waiting if item.index in self.doubtful]
+        self._waiting = deque(item for item in doubtful if item.index not in self._dropped)
+        self._retries = [entry for entry in self._retries if entry[2].index in self.doubtful]
+        heapq.heapify(self._retries)
+        self._dropped.clear()
+
+    def _in_line(self) -> Iterator[Item]:
+        yield from (item for item in self._waiting if item.index not in self._dropped)
+        yield from (item for _, _, item in self._retries if item.index not in self._dropped)
+
+    def _turned_away(self, item: Item) -> bool:
+        """Return whether *item* may not stand in line any more."""
+        if not self.closed or item.index in self.doubtful:
+            return False
+        self.left = True
+        return True
+
+    def extend(self, items: tuple[Item, ...], *, more: bool = False) -> None:
         """Append *items*; one that was dropped and still stands in line has its old place again."""
+        self.more = more and not self.closed
+        self.left |= more and self.closed
         for item in items:
             if item.in_doubt:
                 self.doubtful.add(item.index)
+            if self._turned_away(item):
+                continue
             if item.index in self._dropped:
                 self._dropped.discard(item.index)
             else:
@@ -78,6 +111,8 @@ class Backlog:
 
     def drop(self, index: int) -> None:
         """Take out a request that stands in line, wherever it does; amortised O(1)."""
+        if self.closed and index not in self.doubtful:
+            return  # it was turned away
         self._dropped.add(index)
         self._skip_dropped()
 
@@ -89,6 +124,8 @@ class Backlog:
 
     def put_back(self, item: Item) -> None:
         """Return a request of which nothing was admitted to its place at the head of the line."""
+        if self._turned_away(item):
+            return
         waiting = self._waiting
         waiting.appendleft(item)
         place = 0  # behind those of its wave that came back before it: no more than were in flight
@@ -124,6 +161,8 @@ class Backlog:
 
     def retry(self, record: Trouble, *, at: float, jitter: float, policy: Policy) -> None:
         """Queue it again after exponential back-off; jitter takes at most half."""
+        if self._turned_away(record.item):
+            return
         tries = record.refusals + record.conflicts
         pause = min(policy.retry_most, policy.retry_first * 2.0 ** min(tries - 1, 16))
         due = at + pause * (0.5 + 0.5 * jitter)

@@ -9,7 +9,7 @@ an event ends it.
 
 Rule 3: the order in which ``decide`` looks at things *is* the policy:
 
-1. what must end by name, and whether the batch must stop;
+1. what must end by name, whether a limit of the user's is met, and whether the batch must stop;
 2. gates of the rate lane, outages, the window: they bind every request;
 3. collection that has waited too long;
 4. submission, as far as headroom, window and connections reach;
@@ -31,7 +31,7 @@ from pacer.pacing.decisions import (
     SubmitWave,
     WaitUntil,
 )
-from pacer.pacing.events import Event, Memory
+from pacer.pacing.events import Event, Memory, SyncCapture
 from pacer.pacing.gates import Lane
 from pacer.pacing.health import Kind
 from pacer.pacing.policy import Policy, UnitChoice
@@ -99,9 +99,14 @@ class PacingController:
             return INFINITY
         return now if self.window.room(now=now) >= 1 else self.window.opens_at(now=now)
 
-    def capturing(self, *, now: float) -> None:
+    def exceeds_limits(self, capture: SyncCapture) -> bool:
+        """Return whether a limit of the user's keeps *capture* from being sent."""
+        return self.admission.backlog.closed or self.admission.limits.binding(capture) is not None
+
+    def capturing(self, capture: SyncCapture, *, now: float) -> None:
         """Take note that a sync capture leaves now."""
         self._state.sync.running += 1
+        self.admission.limits.charge(capture)
         self.window.sent(at=now)
 
     @property
@@ -119,10 +124,11 @@ class PacingController:
     def decide(self, *, now: float) -> Decision:
         """Return what to do next; call again at once unless it says to wait or to end."""
         decision = self._decide(now)
-        if isinstance(decision, WaitUntil):
-            self.account.now_bound_by(decision.bound, now=now)
-        else:
-            self.account.settle(now=now)
+        match decision:
+            case WaitUntil(at=at, bound=bound):
+                self.account.now_bound_by(bound, now=now, until=at)
+            case _:
+                self.account.now_bound_by(Bound.PACER, now=now)
         if isinstance(decision, SubmitWave | ReadSnapshot | Collect):
             self._state.calls(at=now)
         return decision
@@ -131,6 +137,7 @@ class PacingController:
         given_up = self._given_up()
         if given_up is not None:
             return given_up
+        self._state.heed_limits(now=now)
         if self._state.stopped is None and not self._state.idle:
             self._check_limits(now)
         if self._state.stopped is not None:
@@ -138,7 +145,8 @@ class PacingController:
         backlog = self.admission.backlog
         calls = self._state.calls_in_flight
         if self._state.idle and not backlog.more and not self._state.read_wanted:
-            return Finished()
+            left = self._state.left_by_limit
+            return Finished() if left is None else self.admission.limits.stop(left)
         rate = self.gates[Lane.RATE]
         if not rate.is_open(now=now):
             return self._wait(rate.until, Bound.GATE)

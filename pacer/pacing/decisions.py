@@ -49,8 +49,23 @@ class Bound(Enum):
     RETRY = "retry"
     """Only requests are left that must wait before they are sent again."""
 
+    MAX_CREDITS = "max_credits"
+    """The user's limit on credits is met; what is out is collected."""
+
+    MAX_REQUESTS = "max_requests"
+    """The user's limit on requests is met; what is out is collected."""
+
+    DEADLINE = "deadline"
+    """The user's time to submit is over; what is out is collected."""
+
     ROUND_TRIP = "round_trip"
-    """Waiting for answers to what was just sent: the network, and pacer itself."""
+    """Waiting for answers to what was just sent: the network."""
+
+    IDLE = "idle"
+    """There is nothing to do: a service whose callers have nothing to ask."""
+
+    PACER = "pacer"
+    """pacer itself: its start, its disk, its work between two decisions, and waking up late."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +128,17 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """Stop early; the batch can be resumed. *code* is a fixed word, *reason* a sentence."""
+    """
+    Stop early; the batch can be resumed. *code* is a fixed word, *reason* a sentence.
+
+    Attributes:
+        drained: A limit of the user's was met, and what was out has been collected first. If
+            the shell brings more of that, the core goes on.
+    """
 
     code: str
     reason: str
+    drained: bool = False
 
 
 Decision: TypeAlias = SubmitWave | ReadSnapshot | Collect | GiveUp | WaitUntil | Finished | Stop

@@ -47,7 +47,14 @@ class JobRead:
 
 @dataclass(frozen=True, slots=True)
 class SyncCapture:
-    """``POST /v1/search?mode=sync``: sent for a caller that waits, in a lane of its own."""
+    """
+    ``POST /v1/search?mode=sync``: sent for a caller that waits, in a lane of its own.
+
+    Attributes:
+        credits: The most it can cost.
+    """
+
+    credits: int = 0
 
 
 Call: TypeAlias = Submission | StatusRead | JobRead | SyncCapture
@@ -68,12 +75,15 @@ class Item:
         surfaces: Its surfaces.
 
         in_doubt: An earlier invocation sent it and saw no reply.
+
+        credits: The most it can cost.
     """
 
     index: int
     fan_out: int
     surfaces: tuple[str, ...] = ()
     in_doubt: bool = False
+    credits: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -370,9 +380,13 @@ class Memory:
             (seconds) and ``resets_at``; empty if nothing.
 
         probed: The one probing phase that ``Policy.probe`` allows was used.
+
+        requests, credits: What was sent, and the most it can cost: see ``Policy.max_credits``.
     """
 
     gates: Mapping[Lane, float]
     unit: str | None = None
     window: Mapping[str, float] | None = None
     probed: bool = False
+    requests: int = 0
+    credits: int = 0

@@ -37,6 +37,16 @@ class Policy:
     reserve_share: float = 0.0
     """The same as a share of capacity in [0, 1); the larger of the two counts."""
 
+    max_credits: int | None = None
+    """Most credits that the batch's requests can cost, earlier invocations included: sent is
+    spent. Beyond it nothing new is sent; what is out is collected, then the batch stops, resumable."""
+
+    max_requests: int | None = None
+    """Most requests of the batch that are sent, earlier invocations included. As above."""
+
+    deadline: float = float("inf")
+    """Time from the start of the invocation after which nothing new is sent. As above."""
+
     concurrency: int = 64
     """Most submissions in flight: 16 connections at 800 ms carry only 20 a second."""
 

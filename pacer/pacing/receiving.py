@@ -54,8 +54,7 @@ def receive(state: State, event: Event) -> None:
             state.window.told(at=at, sent_at=sent_at, limit=limit, remaining=remaining, resets_in=resets_in)
         case Queued(at=at, items=items, more=more):
             state.begins(at=at)
-            state.admission.backlog.extend(items)
-            state.admission.backlog.more = more
+            state.admission.backlog.extend(items, more=more)
         case Throttled():
             _throttled(state, event)
         case Lost():
@@ -80,7 +79,7 @@ def receive(state: State, event: Event) -> None:
                     state.reading.in_flight = False
                     state.read_wanted = True
                 case SyncCapture():
-                    state.sync.running -= 1
+                    _not_captured(state, call)
         case SyncAnswered(at=at, sent_at=sent_at):
             _answered(state, SyncCapture(), at=at)  # it takes a capture's time: no round trip to learn from
             state.gates[Lane.RATE].progressed(sent_at=sent_at)
@@ -232,8 +231,14 @@ def _throttled(state: State, event: Throttled) -> None:
         case JobRead():
             state.collection.throttled(event.call)
         case SyncCapture():
-            state.sync.running -= 1
+            _not_captured(state, event.call)
     state.check_gate(lane, now=event.at)
+
+
+def _not_captured(state: State, call: SyncCapture) -> None:
+    """A sync capture was not let through, or never left."""
+    state.sync.running -= 1
+    state.admission.limits.take_back(call)
 
 
 def _lost(state: State, event: Lost) -> None:

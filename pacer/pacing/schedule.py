@@ -33,6 +33,8 @@ def read_at(state: State, *, now: float) -> float:
     gate = state.gates[Lane.QUEUE]
     if not gate.is_open(now=now):
         return max(gate.until, reading.soonest())
+    if admission.limit_on(head) is not None:
+        return INFINITY  # nothing new is sent, unless a reply to what is in flight makes room
     if not reading.needed and admission.fits(head, now=now):
         return INFINITY  # the last snapshot still has room for it
     if admission.in_flight and now < _overdue_at(state):

@@ -7,7 +7,7 @@ from __future__ import annotations
 from pacer.pacing.account import Account
 from pacer.pacing.admission import Admission
 from pacer.pacing.collection import Collection
-from pacer.pacing.decisions import Stop
+from pacer.pacing.decisions import Bound, Stop
 from pacer.pacing.events import Memory
 from pacer.pacing.gates import Gate, Lane
 from pacer.pacing.health import Health
@@ -46,6 +46,8 @@ class State:
         probed_by_read: The last probe of an outage was a status read.
 
         starved_by_unit: The unknown unit has kept the queue empty.
+
+        limit_met: The user's limit for which nothing new is sent any more.
     """
 
     def __init__(self, policy: Policy, *, now: float) -> None:
@@ -53,14 +55,14 @@ class State:
         self.started_at = now
         self._first_call_at = float("inf")
         self.busy_since = now
-        self.admission = Admission(policy)
+        self.admission = Admission(policy, now=now)
         self.reading = Reading(policy)
         self.collection = Collection(policy)
         self.window = Window()
         self.sync = SyncLane()
         self.health = Health(policy)
         self.gates = {lane: Gate() for lane in Lane}
-        self.account = Account()
+        self.account = Account(now=now)
         self.waves = 0
         self.bursts = 0
         self.throttled: dict[str, int] = {}
@@ -72,6 +74,7 @@ class State:
         self.read_wanted = False
         self.wave_open = False
         self.starved_by_unit = False
+        self.limit_met: Bound | None = None
 
     def recall(self, memory: Memory, *, now: float) -> None:
         """Take over what an earlier invocation left."""
@@ -79,6 +82,8 @@ class State:
             self.gates[lane].until = until
             if lane is not Lane.SYNC:  # binds no batch
                 self.check_gate(lane, now=now)
+        limits = self.admission.limits
+        limits.requests, limits.credits = memory.requests, memory.credits
         if memory.unit is not None:
             self.admission.costs.recall(memory.unit)
         if memory.probed:
@@ -103,6 +108,28 @@ class State:
         """There is something to do: idle hours before are neither a stall nor a dead host."""
         if self.idle:
             self.busy_since = self.progress_at = at
+
+    def heed_limits(self, *, now: float) -> None:
+        """
+        Close the backlog once a limit of the user's is met.
+
+        Not while submissions are in flight: what of them is not taken may be sent again.
+        """
+        admission, backlog = self.admission, self.admission.backlog
+        if backlog.closed:
+            return
+        head = backlog.head(now=now)
+        if now >= admission.limits.deadline:
+            self.limit_met = Bound.DEADLINE
+        elif head is not None and not admission.in_flight:
+            self.limit_met = admission.limit_on(head)
+        if self.limit_met is not None:
+            backlog.close()
+
+    @property
+    def left_by_limit(self) -> Bound | None:
+        """The limit for which requests are left unsent, if there are any."""
+        return self.limit_met if self.admission.backlog.left else None
 
     def stop(self, code: str, reason: str) -> None:
         """Make the next decision a :class:`Stop`; the first reason stands."""

@@ -27,6 +27,8 @@ def wait(state: State, at: float, bound: Bound) -> WaitUntil:
         at = min(at, health.out_since + policy.outage_most)
     if len(state.admission.backlog) and not health.outage:
         at = min(at, state.progress_at + policy.no_progress_after)
+    if not state.admission.backlog.closed:
+        at = min(at, state.admission.limits.deadline)
     return WaitUntil(at, bound)
 
 
@@ -38,7 +40,8 @@ def idle(state: State, *, now: float) -> WaitUntil:
     if head is None:
         if state.calls_in_flight and wake == INFINITY:
             return wait(state, wake, Bound.ROUND_TRIP)
-        return wait(state, wake, Bound.CAPTURES if state.collection.unended else Bound.RETRY)
+        outstanding = Bound.CAPTURES if state.collection.unended else Bound.RETRY
+        return wait(state, wake, state.left_by_limit or outstanding)
     gate = state.gates[Lane.QUEUE]
     if not gate.is_open(now=now):
         return wait(state, min(gate.until, wake), Bound.GATE)
@@ -73,6 +76,8 @@ def _collection_at(state: State, now: float) -> float:
 def _bound(state: State, head: Item, now: float) -> Bound:
     """Return what keeps the head of the backlog from going out now."""
     admission, reading = state.admission, state.reading
+    if (limit := admission.limit_on(head)) is not None:
+        return limit
     if state.health.kinds[Kind.SUBMIT].since is not None:
         return Bound.OUTAGE
     if not reading.needed and admission.fits(head, now=now):
@@ -86,8 +91,9 @@ def _bound(state: State, head: Item, now: float) -> Bound:
     if not costs.known and drain.censored >= STARVED_BY_UNIT and admission.fits_as(head, Unit.PARENTS):
         state.starved_by_unit = True
         return Bound.UNIT
-    if drain.empties_at() > now:
-        if admission.fits_without_reserve(head):
-            return Bound.RESERVE
+    busy = drain.empties_at() > now
+    if admission.fits_without_reserve(head) and (costs.includes_running or not busy):
+        return Bound.RESERVE  # a fuller queue would keep the service busier
+    if busy:
         return Bound.TENANTS if reading.crowded(now=now) else Bound.DRAIN
     return Bound.TENANTS if reading.crowded(now=now) else Bound.ROUND_TRIP

@@ -13,6 +13,9 @@ from pacer.errors import JournalError
 from pacer.instrumentation import happening
 from pacer.journal.protocol import Batch, Counts, Journal, Noted
 
+UNTOLD = "untold"
+"""What the time of an invocation is booked on that never said where it went: it runs still, or was killed."""
+
 PAGE = 500
 """Result rows read at once: each may hold an Envelope of some hundred KiB."""
 
@@ -64,6 +67,11 @@ class Invocation:
     outage_seconds: float = 0.0
     account: dict[str, float] = field(default_factory=dict)
     statistics: Mapping[str, Any] | None = None
+
+    @property
+    def booked(self) -> dict[str, float]:
+        """Seconds by bound, all of them: :data:`UNTOLD` where it never said."""
+        return self.account or ({UNTOLD: self.seconds} if self.seconds else {})
 
     def take(self, note: Noted) -> None:
         """Take in one of its notes."""
@@ -117,6 +125,19 @@ class Report:
         return not (self.counts.pending or self.counts.sent or self.counts.accepted)
 
 
+def all_booked(invocations: Iterable[Invocation]) -> dict[str, float]:
+    """Return the seconds of *invocations* by bound, the most first; they add up to the time they took."""
+    booked: Counter[str] = Counter()
+    for invocation in invocations:
+        booked.update(invocation.booked)
+    return dict(booked.most_common())
+
+
+def read_invocations(journal: Journal) -> tuple[Invocation, ...]:
+    """Return who has worked on the batch of *journal*, oldest first."""
+    return tuple(_invocations(journal.notes()))
+
+
 def read_report(journal: Journal) -> Report:
     """
     Read *journal*; nothing is changed.
@@ -130,7 +151,7 @@ def read_report(journal: Journal) -> Report:
     counts = journal.counts()
     clean = not counts.rejected and sum(counts.ended.values()) == counts.ended.get("completed", 0)
     failures = {} if clean else _failures(journal)
-    return Report(batch, counts, failures, tuple(_invocations(journal.notes())))
+    return Report(batch, counts, failures, read_invocations(journal))
 
 
 def _add_one(counts: dict[str, int], name: str) -> None:

@@ -103,7 +103,7 @@ class Arrivals:
             calls.start_soon(self._capture, self._to_capture.pop(), waited)
         if self._resumed:
             records, self._resumed = self._resumed, []
-            self._queue(records)
+            self.queue(records)
 
     async def _take(self, records: list[Record]) -> None:
         """Make what has arrived durable, all in one transaction, then queue it in order."""
@@ -112,9 +112,9 @@ class Arrivals:
         except PacerError:
             return  # the run ends on the writer's failure
         self._count(*records)
-        self._queue(records)
+        self.queue(records)
 
-    def _queue(self, records: list[Record]) -> None:
+    def queue(self, records: list[Record]) -> None:
         """Hand over what stands in the journal, but for what was given up meanwhile."""
         self._feeder.take([record for record in records if self.is_wanted(record)])
         self._hand.incoming.difference_update(record.index for record in records)
@@ -171,7 +171,7 @@ class Arrivals:
                 self._notebook.doubted(record.id, outcome)
                 self._feeder.doubt(record)
             case Refused(verdict=Verdict.ASIDE):
-                self._queue([record])
+                self.queue([record])
             case Refused():
                 for entry in verdicts.entries:
                     if isinstance(entry, Rejected):

@@ -153,6 +153,7 @@ def sync_captured(
     outcome: SubmitOutcome,
     index: int,
     timing: Timing,
+    call: SyncCapture,
     *,
     window: WindowReading | None,
     jitter: Callable[[], float],
@@ -163,10 +164,10 @@ def sync_captured(
         case Admitted():
             return Verdicts(answered, _admitted(outcome, index, timing))
         case ThrottledReply():
-            event = _throttled(outcome, SyncCapture(), timing, window, jitter())
+            event = _throttled(outcome, call, timing, window, jitter())
             return Verdicts(event, (Returned(index),))
         case Unclear():
-            return Verdicts(_lost(outcome, SyncCapture(), timing, jitter()))
+            return Verdicts(_lost(outcome, call, timing, jitter()))
         case Refused(verdict=Verdict.REQUEST | Verdict.CONFLICT):
             return Verdicts(answered, (RejectedEntry(index, timing.wall, error_of(outcome)),))
         case Refused(verdict=Verdict.ASIDE):

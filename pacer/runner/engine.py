@@ -104,8 +104,10 @@ class Runner:
         began = self._clock.monotonic()
         self._began = began
         offset = self._clock.wall() - began
-        counts, memory = await self._run_blocking(
-            lambda: (self._journal.counts(), recalled(self._journal, offset=offset))
+        counts = await self._run_blocking(self._journal.counts)
+        priced = self._policy.max_credits is not None
+        memory = await self._run_blocking(
+            lambda: recalled(self._journal, counts, offset=offset, priced=priced)
         )
         self.progress = Progress.of(counts)
         self.controller = PacingController(self._policy, memory=memory, now=began)
@@ -259,6 +261,10 @@ class Runner:
                     await self._wait(decision)
                 case Finished() if self._serving or self._hand.incoming or self._feeder.busy:
                     self._notebook.wave_closed()
+                    if self._serving:
+                        controller.account.now_bound_by(Bound.IDLE, now=self._clock.monotonic())
+                    await self._bell.heard()
+                case Stop(drained=True) if self._hand.incoming or self._feeder.busy:
                     await self._bell.heard()
                 case Finished() | Stop():
                     return decision
@@ -273,6 +279,7 @@ class Runner:
 
     async def _wind_down(self, calls: TaskGroup) -> None:
         """Give what is in flight a moment to answer; leave the rest in doubt."""
+        self.controller.account.now_bound_by(Bound.ROUND_TRIP, now=self._clock.monotonic())
         deadline = anyio.current_time() + GRACE
         while self._in_flight and anyio.current_time() < deadline and self._writer.failure is None:
             self._bell.silence()

@@ -11,13 +11,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pacer.clock import Clock
-from pacer.journal.protocol import Journal, PendingRequest, Record
+from pacer.journal.protocol import Counts, Journal, PendingRequest, Record
 from pacer.pacing.controller import PacingController
 from pacer.pacing.events import Adopted, Item, Memory, Queued
 from pacer.pacing.gates import Lane
 from pacer.runner.calls import KnownJob
 from pacer.runner.hand import InHand
 from pacer.runner.writer import BlockingRunner
+from pacer.wire.requests import most_credits
 
 PAGE = 1_000
 """Requests read from the journal at once."""
@@ -78,7 +79,7 @@ class Feeder:
 
     @property
     def _wants_backlog(self) -> bool:
-        if self._pending_after is None:
+        if self._pending_after is None or self._controller.admission.backlog.closed:
             return False
         snapshot = self._controller.admission.ledger.snapshot
         capacity = 0 if snapshot is None or snapshot.capacity is None else snapshot.capacity
@@ -139,7 +140,13 @@ class Feeder:
     def _hand_over(self, page: list[PendingRequest]) -> None:
         self._hand.requests.update((request.index, request) for request in page)
         items = tuple(
-            Item(request.index, request.fan_out, request.surfaces, in_doubt=request.sent_at is not None)
+            Item(
+                request.index,
+                request.fan_out,
+                request.surfaces,
+                in_doubt=request.sent_at is not None,
+                credits=most_credits(request.surfaces, request.fan_out),
+            )
             for request in page
         )
         more = self._pending_after is not None
@@ -177,12 +184,24 @@ class Feeder:
             )
 
 
-def recalled(journal: Journal, *, offset: float) -> Memory:
-    """Return what earlier invocations left, on this one's clock; *offset* is wall minus monotonic."""
+def recalled(journal: Journal, counts: Counts, *, offset: float, priced: bool) -> Memory:
+    """
+    Return what earlier invocations left, on this one's clock.
+
+    *offset* is wall minus monotonic; *priced*: credits are wanted as well, which reads every request.
+    """
     known = {lane.value: lane for lane in Lane}
     gates = {known[lane]: until - offset for lane, until in journal.gates().items() if lane in known}
     learnt = journal.learnt()
     window = learnt.get("window")
     if window is not None:
         window = {**window, "resets_at": window["resets_at"] - offset}
-    return Memory(gates, unit=learnt.get("unit"), window=window, probed=bool(learnt.get("probed")))
+    spent = [most_credits(part.surfaces, part.captures) for part in journal.bought()] if priced else []
+    return Memory(
+        gates,
+        unit=learnt.get("unit"),
+        window=window,
+        probed=bool(learnt.get("probed")),
+        requests=counts.requests - counts.pending,
+        credits=sum(spent),
+    )

@@ -22,6 +22,7 @@ from pacer.pacing.events import SyncCapture, Unasked
 from pacer.runner.calls import Timing, Verdicts, sync_captured
 from pacer.runner.writer import JournalWriter
 from pacer.wire.replies import Reply, SubmitOutcome
+from pacer.wire.requests import most_credits
 
 RECOUNT = 5.0
 """Seconds between snapshots while other clients of the key hold the whole lane."""
@@ -32,6 +33,10 @@ class Shop(Protocol):
 
     def is_wanted(self, record: Record) -> bool:
         """Return whether somebody waits for it still; if not, it is given back."""
+        ...
+
+    def queue(self, records: list[Record]) -> None:
+        """Hand them to the admission queue instead."""
         ...
 
     def ask_status(self) -> None:
@@ -77,19 +82,22 @@ class Waited:
         Errors:
             PacerError: The journal is lost.
         """
-        again = True
+        again, call = True, SyncCapture(most_credits(record.surfaces, record.fan_out))
         while again:
             async with self._turn:
-                if not await self._room(record):
+                if not await self._room(record, call):
                     return
-                self._controller.capturing(now=self._clock.monotonic())
-            again = await self._send(record)
+                self._controller.capturing(call, now=self._clock.monotonic())
+            again = await self._send(record, call)
 
-    async def _room(self, record: Record) -> bool:
+    async def _room(self, record: Record, call: SyncCapture) -> bool:
         """Wait for room; return whether the capture is still wanted then."""
         controller, clock = self._controller, self._clock
         recount_at = clock.monotonic()
         while self._shop.is_wanted(record):
+            if controller.exceeds_limits(call):
+                self._shop.queue([record])  # behind all others, where the batch ends
+                return False
             now = clock.monotonic()
             at = controller.capture_at(now=now)
             if at <= now:
@@ -102,17 +110,17 @@ class Waited:
             await self._shop.next_event(at=at)
         return False
 
-    async def _send(self, record: Record) -> bool:
+    async def _send(self, record: Record, call: SyncCapture) -> bool:
         """Send it, its intent first; return whether it must be sent again."""
         await self._writer.commit(Sent(record.index, self._clock.wall()))
         sent_at = self._clock.monotonic()
         if not self._controller.may_send(now=sent_at, submission=False):
             self._writer.add(Returned(record.index))
-            self._controller.receive(Unasked(sent_at, SyncCapture()))
+            self._controller.receive(Unasked(sent_at, call))
             return True
         reply = await self._api.capture(record.body)
         timing = Timing(sent_at, self._clock.monotonic(), self._clock.wall())
         verdicts = sync_captured(
-            reply.outcome, record.index, timing, window=reply.window, jitter=self._jitter
+            reply.outcome, record.index, timing, call, window=reply.window, jitter=self._jitter
         )
         return self._shop.settle_sync(record, reply, verdicts, timing)

@@ -10,7 +10,7 @@ is served is the service's to say.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from functools import lru_cache
 from typing import Annotated, Any, TypeAlias, TypeVar
 
@@ -45,6 +45,16 @@ CREDITS: Mapping[str, int | None] = {
 
 KNOWN_SURFACES: frozenset[str] = frozenset(CREDITS)
 """Surfaces that the service's documentation names. Others are passed on."""
+
+
+def most_credits(surfaces: Sequence[str], captures: int) -> int:
+    """
+    Return the most that *captures* of *surfaces*, spread evenly over them, can cost.
+
+    Surfaces without a published price count as 0.
+    """
+    return sum(CREDITS.get(surface) or 0 for surface in surfaces) * (captures // len(surfaces))
+
 
 MOST_REGIONS = 10
 """Regions in one request, by the newer documentation."""
@@ -221,7 +231,7 @@ class CaptureRequest(_Strict):
 
         Surfaces without a published price (see :data:`CREDITS`) count as 0.
         """
-        return sum(CREDITS.get(surface) or 0 for surface in self.surfaces) * len(self.regions)
+        return most_credits(self.surfaces, self.fan_out)
 
     def unkeyed_body(self) -> bytes:
         """Return what is sent, but for the key: compact UTF-8 JSON, fields in a fixed order."""

@@ -58,7 +58,9 @@ async def run(
             AiohttpSearchApi(server.base_url, SecretStr(SANDBOX_KEY)) as api,
         ):
             runner = Runner(api, journal, run_blocking=inline, clock=clock, listener=heard.append, seed=1)
-            return await runner.run(), service, heard
+            outcome = await runner.run()
+            assert sum(outcome.statistics.account.values()) == pytest.approx(outcome.seconds), "of any run"
+            return outcome, service, heard
     finally:
         journal.close()
 

@@ -173,6 +173,9 @@ class World:
             return
         self.outcomes.append(f"{outcome.kind} {outcome.code} after {seconds:,.3f} s")
         self.finished = outcome.kind == "finished"
+        booked = sum(outcome.statistics.account.values())
+        if abs(booked - outcome.seconds) > 1e-6 * max(1.0, outcome.seconds):
+            self.violations.append(f"its account adds up to {booked:.6f} s of {outcome.seconds:.6f} s")
         if outcome.kind == "stopped" and outcome.code not in self.plan.may_stop:
             self.violations.append(
                 f"stopped with {outcome.code} ({outcome.reason}), for which there was no cause"

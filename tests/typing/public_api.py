@@ -59,6 +59,7 @@ def ways_to_make_one(session: aiohttp.ClientSession, api: SearchApi) -> None:
     Pacer("key", journal="nightly.db", base_url="https://api.example", session=session)
     Pacer(SecretStr("key"), journal=Path("nightly.db"), listener=listener, clock=clocks[0])
     Pacer(journal=journals[0], policy=Policy(reserve=5), unit="children", reserve=1, concurrency=8)
+    Pacer(reserve="15%", max_credits=5_000, max_requests=100)
     Pacer(api=api, on_exit="abandon", max_retry_after=60.0, capture_timeout=600, collect=False, seed=1)
     Pacer(unit="pears")  # type: ignore[arg-type]  # a unit that does not exist is refused
     Pacer(on_exit="maybe")  # type: ignore[arg-type]  # so is a way to leave

@@ -17,12 +17,13 @@ from pacer.cli.display.narrator import LINES_A_MINUTE, Narrator
 from pacer.cli.display.pace import Pace
 from pacer.cli.display.plain import JsonDisplay, PlainDisplay, standing
 from pacer.cli.display.protocol import Look
-from pacer.cli.wording import WAITS, clock, sentence, span
+from pacer.cli.wording import FLAGS, SHARES, WAITS, clock, sentence, span
 from pacer.instrumentation import happening
 from pacer.instrumentation.happening import Happening
 from pacer.pacing.capacity import CapacitySnapshot
 from pacer.pacing.controller import PacingController
 from pacer.pacing.decisions import Bound
+from pacer.report import UNTOLD
 from pacer.runner import Progress
 
 T0 = 1_780_000_000.0
@@ -52,7 +53,9 @@ def progress() -> Progress:
 
 def test_every_bound_has_words() -> None:
     """There is no reason to wait that a person could not be told."""
-    assert WAITS.keys() == {bound.value for bound in Bound}
+    bounds = {bound.value for bound in Bound} | {UNTOLD}
+    assert WAITS.keys() == SHARES.keys() == bounds
+    assert FLAGS.keys() <= bounds
 
 
 @pytest.mark.parametrize("name", [getattr(happening, name) for name in dir(happening) if name.isupper()])

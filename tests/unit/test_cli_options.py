@@ -6,9 +6,10 @@ from __future__ import annotations
 
 import pytest
 
-from pacer.cli.options import Reserve, api_key, read_reserve, required_key, service_address
+from pacer.cli.options import api_key, required_key, service_address
 from pacer.cli.serving import settings_of
 from pacer.errors import UsageError
+from pacer.pacing.reserve import Reserve, read_reserve
 from pacer.sandbox import Change, Settings, Tenant
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pacer.cli.paths import Files, files_of, refuse_foreign_results, set_aside
+from pacer.cli.paths import Files, files_of, refuse_foreign_results, retry_files, set_aside
 from pacer.errors import UsageError
 
 
@@ -74,3 +74,14 @@ def test_set_aside_overwrites_nothing(tmp_path: Path) -> None:
         "b.1970-01-01T00-00-00Z-2.pacer.db": "2",
         "b.1970-01-01T00-00-00Z-2.pacer.db-wal": "2",
     }
+
+
+def test_retries_have_files_of_their_own() -> None:
+    """Beside those of the batch, by number, wherever those are."""
+    files = files_of("a/b.jsonl", None, None, sandbox=False)
+    assert retry_files(files, 2) == Files(
+        Path("a/b.jsonl"), Path("a/b.retry-2.results.jsonl"), Path("a/b.retry-2.pacer.db")
+    )
+    named = Files(None, Path("o.jsonl"), Path("j.db"))
+    assert retry_files(named, 1) == Files(None, Path("o.retry-1.jsonl"), Path("j.retry-1.db"))
+    assert retry_files(Files(None, None, Path("j")), 1) == Files(None, None, Path("j.retry-1"))

@@ -5,6 +5,7 @@ How a run ended, in a code, in words and as a document.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,8 +13,10 @@ import pytest
 
 from pacer.cli.paths import SANDBOX_URL, Files
 from pacer.cli.summary import Summary, closing_rows, closing_sentences, document
+from pacer.cli.wording import time_shares
 from pacer.journal.protocol import Batch, Counts
 from pacer.pacing.controller import PacingController
+from pacer.report import Invocation
 from pacer.runner import Outcome
 
 FILES = Files(Path("b.jsonl"), Path("b.results.jsonl"), Path("b.pacer.db"))
@@ -92,3 +95,41 @@ def test_too_long_in_doubt_is_listed() -> None:
     assert "q1" in said
     assert "--resend-in-doubt" in said
     assert document(given)["too_long_in_doubt"] == ["q1"]
+
+
+def test_where_the_time_went_is_one_line_with_the_option_that_would_change_it() -> None:
+    """The largest shares, by name; what is below a hundredth is left to the report."""
+    booked = {"drain": 62.0, "reserve": 31.0, "round_trip": 6.5, "pacer": 0.5}
+    assert time_shares(booked) == "62 % the service's drain, 31 % the reserve (--reserve), 6 % round trips"
+    assert time_shares({"drain": 99.5, "gate": 0.5}) == "100 % the service's drain"
+    assert time_shares({}) == ""
+
+
+def test_the_time_of_several_invocations_is_told_for_each_and_in_all() -> None:
+    """So is that of a batch which had ended before."""
+    first = Invocation(0.0, 60.0, "stopped", seconds=60.0, account={"drain": 60.0})
+    second = Invocation(90.0, 120.0, "finished", seconds=30.0, account={"gate": 30.0})
+    told = replace(summary(None), invocations=(first, second))
+    rows = dict(closing_rows(told))
+    assert (
+        rows["Time in all"] == "1:30: 67 % the service's drain, 33 % Retry-After; 2 invocations: 1:00, 30 s"
+    )
+    time = document(told)["time"]
+    assert time["seconds"] == sum(bound["seconds"] for bound in time["bounds"]) == 90.0
+    assert sum(bound["share"] for bound in time["bounds"]) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("flag", ["--max-credits", "--max-requests"])
+def test_a_limit_says_that_it_must_be_raised(flag: str) -> None:
+    """The same command with the same limit would only stop again."""
+    code = flag[2:].replace("-", "_").upper()
+    (said,) = closing_sentences(summary(outcome("stopped", code, "As many as allowed."), pending=5, ended={}))
+    assert said.endswith(f"Run the same command again with a larger {flag} to go on.")
+
+
+def test_what_failed_can_be_retried() -> None:
+    """A batch with failed captures says how; one in which requests were refused only does not."""
+    failed = summary(outcome("finished"), ended={"completed": 9, "failed": 1})
+    assert "--retry-failed" in " ".join(closing_sentences(failed))
+    refused = summary(outcome("finished"), rejected=1, ended={"completed": 9})
+    assert "--retry-failed" not in " ".join(closing_sentences(refused))

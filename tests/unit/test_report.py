@@ -21,7 +21,7 @@ from pacer.journal.protocol import (
     Sent,
 )
 from pacer.journal.sqlite import SqliteJournal
-from pacer.report import read_report
+from pacer.report import UNTOLD, all_booked, read_report
 
 BATCH = Batch(token="t", source="b.jsonl", input_sha256="", base_url="https://x", created_at=1.0)
 ACCOUNT = {"drain": 7.0, "gate": 3.0}
@@ -109,6 +109,25 @@ def test_invocations(journal: SqliteJournal) -> None:
     assert first.throttled == {"QUEUE_CAPACITY_EXCEEDED": 1}
     assert (second.outcome, second.seconds, second.account) == ("finished", 10.0, ACCOUNT)
     assert second.waits == {"gate": 1}
+
+
+def test_the_time_of_all_invocations_adds_up(journal: SqliteJournal) -> None:
+    """What one that was killed never said stands under a name of its own."""
+    ended = {"outcome": "stopped", "code": "", "reason": "", "seconds": 10.0}
+    statistics = {"account": {"drain": 8.0, "pacer": 2.0}}
+    journal.write(
+        [
+            note(10.0, happening.RUN_STARTED),
+            note(13.0, happening.SNAPSHOT_READ),
+            note(20.0, happening.RUN_STARTED),
+            note(30.0, happening.RUN_ENDED, **ended, statistics=statistics),
+            note(40.0, happening.RUN_STARTED),
+            note(50.0, happening.RUN_ENDED, **ended, statistics=statistics),
+        ]
+    )
+    invocations = read_report(journal).invocations
+    assert all_booked(invocations) == {"drain": 16.0, "pacer": 4.0, UNTOLD: 3.0}
+    assert sum(all_booked(invocations).values()) == sum(invocation.seconds for invocation in invocations)
 
 
 def test_the_last_invocation_may_be_running(journal: SqliteJournal) -> None:

@@ -18,6 +18,7 @@ from pacer.journal.protocol import (
     GateMoved,
     Learnt,
     Noted,
+    Origin,
     Record,
     Rejected,
     Returned,
@@ -37,6 +38,11 @@ class Request:
     accepted_at: float = 0.0
     children: tuple[str, ...] = ()
     ended: frozenset[str] = frozenset()
+
+    @property
+    def shown(self) -> Record | Origin:
+        """What users see of it: whose id and index stand in the results."""
+        return self.record.origin or self.record
 
     @property
     def expected(self) -> int:

@@ -11,14 +11,17 @@ from contextlib import contextmanager
 from itertools import islice
 
 from pacer.errors import JournalError
-from pacer.journal.codec import unpack
+from pacer.journal.codec import code_of, unpack
 from pacer.journal.memory.draft import Draft, Line, Request
 from pacer.journal.memory.records import Records
 from pacer.journal.protocol import (
     Batch,
+    Bought,
     Counts,
     Duplicate,
+    End,
     Entry,
+    Fallen,
     Json,
     Noted,
     OutstandingJob,
@@ -129,7 +132,7 @@ class MemoryJournal:
         return [
             OutstandingJob(
                 request.record.index,
-                request.record.id,
+                request.shown.id,
                 request.job or "",
                 request.accepted_at,
                 request.record.fan_out,
@@ -144,6 +147,24 @@ class MemoryJournal:
         """Return the requests that have one of these ids or idempotency keys, by index."""
         found = (self._requests[index] for index in self._records.find(ids, keys))
         return [Standing(request.record, request.state, request.job, request.children) for request in found]
+
+    def bought(self) -> list[Bought]:
+        """Return all that was sent, but for what was rejected; reads every request."""
+        captures: Counter[tuple[str, ...]] = Counter()
+        for index, request in self._requests.items():
+            statuses = {self._lines[number].status for number in self._lines_of.get(index, ())}
+            if request.state != "pending" and not (request.state == "rejected" and "rejected" in statuses):
+                captures[request.record.surfaces] += request.record.fan_out
+        return [Bought(surfaces, number) for surfaces, number in captures.items()]
+
+    def fallen(self, *, after: int, limit: int) -> list[Fallen]:
+        """Return requests with an index beyond *after* that have a result other than completed, in order."""
+        found: list[Fallen] = []
+        for index in islice(self._order, bisect_right(self._order, after), None):
+            ends = tuple(_end(self._lines[number]) for number in self._lines_of.get(index, ()))
+            if len(found) < limit and any(end.status != "completed" for end in ends):
+                found.append(Fallen(self._requests[index].record, ends))
+        return found
 
     def gates(self) -> Mapping[str, float]:
         """Return every gate's last deadline by lane, opened ones included."""
@@ -168,11 +189,11 @@ class MemoryJournal:
         numbers = sorted(number for index in set(indexes) for number in self._lines_of.get(index, ()))
         return [self._row(number + 1, self._lines[number]) for number in numbers]
 
-    def rows_by_request(self, *, after: int, limit: int) -> list[ResultRow]:
+    def rows_by_request(self, *, after: int, limit: int) -> tuple[list[ResultRow], int]:
         """Return all result rows of the next *limit* requests that have any, in the order of the input."""
         beyond = islice(self._order, bisect_right(self._order, after), None)
-        indexes = islice((index for index in beyond if index in self._lines_of), limit)
-        return [row for index in indexes for row in self._listed(index)]
+        indexes = list(islice((index for index in beyond if index in self._lines_of), limit))
+        return [row for index in indexes for row in self._listed(index)], indexes[-1] if indexes else after
 
     def projections(self) -> Mapping[str, Projection]:
         """Return how far each results file has been written, by path."""
@@ -201,8 +222,8 @@ class MemoryJournal:
         request = self._requests[line.index]
         return ResultRow(
             seq,
-            request.record.id,
-            line.index,
+            request.shown.id,
+            request.shown.index,
             request.job,
             line.child,
             line.surface,
@@ -231,11 +252,16 @@ class MemoryIntake:
         self._journal.take(batch, self._records)
 
 
+def _end(line: Line) -> End:
+    code = code_of(None if line.error is None else unpack(line.error))
+    return End(line.child, line.surface, line.region, line.status, code)
+
+
 def _unsettled(request: Request) -> PendingRequest:
     record = request.record
     return PendingRequest(
         record.index,
-        record.id,
+        request.shown.id,
         record.key,
         record.body,
         record.fan_out,

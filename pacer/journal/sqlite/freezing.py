@@ -23,6 +23,8 @@ def freeze(cursor: sqlite3.Cursor, record: Record) -> Duplicate | None:
         cursor.execute(SQL["add_request"], row_of(record))
     except sqlite3.IntegrityError:
         return _duplicate(cursor, record)
+    if (origin := origin_of(record)) is not None:
+        cursor.execute(SQL["add_origin"], origin)
     return None
 
 
@@ -30,6 +32,11 @@ def row_of(record: Record) -> tuple[int, str, str, bytes, int, str, int]:
     """Return *record* as ``add_request`` takes it."""
     surfaces = _surfaces_text(record.surfaces)
     return record.index, record.id, record.key, record.body, record.fan_out, surfaces, record.line
+
+
+def origin_of(record: Record) -> tuple[int, str, int] | None:
+    """Return whose results its are, as ``add_origin`` takes it."""
+    return None if record.origin is None else (record.index, record.origin.id, record.origin.index)
 
 
 @lru_cache(maxsize=1024)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pacer.journal.protocol import Batch, Duplicate, Record
 from pacer.journal.sqlite.failures import using
-from pacer.journal.sqlite.freezing import freeze, row_of
+from pacer.journal.sqlite.freezing import freeze, origin_of, row_of
 from pacer.journal.sqlite.statements import SQL
 
 
@@ -29,6 +29,7 @@ class SqliteIntake:
             self._connection.execute("SAVEPOINT chunk")
             try:
                 self._connection.executemany(SQL["add_request"], map(row_of, records))
+                self._connection.executemany(SQL["add_origin"], filter(None, map(origin_of, records)))
                 duplicates = []
             except sqlite3.IntegrityError:
                 self._connection.execute("ROLLBACK TO chunk")

@@ -14,13 +14,17 @@ from pathlib import Path
 from typing import Any
 
 from pacer.errors import JournalError
-from pacer.journal.codec import to_text, unpack
+from pacer.journal.codec import code_of, to_text, unpack
 from pacer.journal.protocol import (
     Batch,
+    Bought,
     Counts,
+    End,
     Entry,
+    Fallen,
     Json,
     Noted,
+    Origin,
     OutstandingJob,
     PendingRequest,
     Projection,
@@ -178,6 +182,23 @@ class SqliteJournal:
             found = {row[0]: _standing(row) for row in rows if row is not None}
         return [found[index] for index in sorted(found)]
 
+    def bought(self) -> list[Bought]:
+        """Return all that was sent, but for what was rejected; reads every request."""
+        with failures.reading(self._path):
+            rows = self._connection.execute(SQL["bought"]).fetchall()
+        return [Bought(tuple(json.loads(surfaces)), captures) for surfaces, captures in rows]
+
+    def fallen(self, *, after: int, limit: int) -> list[Fallen]:
+        """Return requests with an index beyond *after* that have a result other than completed, in order."""
+        with failures.reading(self._path):
+            rows = self._connection.execute(SQL["fallen"], (after, limit)).fetchall()
+            ends: dict[int, list[End]] = {row[0]: [] for row in rows}
+            for row in self._connection.execute(SQL["ends"], (to_text(list(ends)),)):
+                index, child, surface, region, status, error = row
+                code = code_of(None if error is None else json.loads(error))
+                ends[index].append(End(child, surface, region, status, code))
+        return [Fallen(_record(row), tuple(ends[row[0]])) for row in rows]
+
     def gates(self) -> Mapping[str, float]:
         """Return every gate's last deadline by lane, opened ones included."""
         with failures.reading(self._path):
@@ -212,12 +233,13 @@ class SqliteJournal:
                 _result(row) for row in self._connection.execute(SQL["rows_of"], (to_text(list(indexes)),))
             ]
 
-    def rows_by_request(self, *, after: int, limit: int) -> list[ResultRow]:
+    def rows_by_request(self, *, after: int, limit: int) -> tuple[list[ResultRow], int]:
         """Return all result rows of the next *limit* requests that have any, in the order of the input."""
         with failures.reading(self._path):
             found = self._connection.execute(SQL["rows_by_request"], (after, limit)).fetchall()
-            by_request = groupby(found, key=lambda row: row[2])
-            return [_result(row[:-1]) for _, rows in by_request for row in _as_listed(list(rows))]
+            by_request = groupby(found, key=lambda row: row[-1])
+            rows = [_result(row[:-2]) for _, of_one in by_request for row in _as_listed(list(of_one))]
+            return rows, found[-1][-1] if found else after
 
     def projections(self) -> Mapping[str, Projection]:
         """Return how far each results file has been written, by path."""
@@ -256,15 +278,20 @@ class SqliteJournal:
 
 def _as_listed(rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
     """Return one request's rows as its children were listed; those that were not stay as they ended."""
-    children = json.loads(rows[0][-1] or "[]")
+    children = json.loads(rows[0][-2] or "[]")
     place = {child: number for number, child in enumerate(children)}
     return sorted(rows, key=lambda row: place.get(row[4], len(place)))
 
 
 def _standing(row: tuple[Any, ...]) -> Standing:
-    index, id_, key, body, fan_out, surfaces, line, state, job, children = row
-    record = Record(index, id_, key, body, fan_out, tuple(json.loads(surfaces)), line)
-    return Standing(record, STATES[state], job, tuple(json.loads(children or "[]")))
+    *record, state, job, children = row
+    return Standing(_record(record), STATES[state], job, tuple(json.loads(children or "[]")))
+
+
+def _record(row: Sequence[Any]) -> Record:
+    index, id_, key, body, fan_out, surfaces, line, origin_id, origin_index = row
+    origin = None if origin_id is None else Origin(origin_id, origin_index)
+    return Record(index, id_, key, body, fan_out, tuple(json.loads(surfaces)), line, origin)
 
 
 def _result(row: tuple[Any, ...]) -> ResultRow:

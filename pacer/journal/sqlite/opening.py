@@ -23,7 +23,7 @@ from pacer.journal.sqlite.statements import SCHEMA
 APPLICATION_ID = 0x70616372
 """``pacr``, in the file's header: how a journal is told from any other SQLite file."""
 
-VERSION = 1
+VERSION = 2
 """The schema's number, in the file's header."""
 
 _SETTINGS = """

@@ -7,6 +7,10 @@
 -- Freeze one record: idx, id, key, body, fan_out, surfaces, line.
 INSERT INTO requests (idx, id, key, body, fan_out, surfaces, line) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7);
 
+-- name: add_origin
+-- Whose results its are: idx, id, number.
+INSERT INTO origins (idx, id, number) VALUES (?1, ?2, ?3);
+
 -- name: line_of_id
 -- Where the record with this id stood: id.
 SELECT line FROM requests WHERE id = ?1;
@@ -127,35 +131,35 @@ SELECT status, captures FROM ended;
 
 -- name: pending
 -- Requests in pending: after, limit.
-SELECT r.idx, r.id, r.key, r.body, r.fan_out, r.surfaces, p.sent_at, p.first_sent_at
-FROM progress AS p INDEXED BY progress_pending CROSS JOIN requests AS r USING (idx)
+SELECT r.idx, coalesce(o.id, r.id), r.key, r.body, r.fan_out, r.surfaces, p.sent_at, p.first_sent_at
+FROM progress AS p INDEXED BY progress_pending CROSS JOIN requests AS r USING (idx) LEFT JOIN origins AS o USING (idx)
 WHERE p.state = 0 AND p.idx > ?1
 ORDER BY p.idx LIMIT ?2;
 
 -- name: in_doubt
 -- Requests in sent: after, limit.
-SELECT r.idx, r.id, r.key, r.body, r.fan_out, r.surfaces, p.sent_at, p.first_sent_at
-FROM progress AS p INDEXED BY progress_sent CROSS JOIN requests AS r USING (idx)
+SELECT r.idx, coalesce(o.id, r.id), r.key, r.body, r.fan_out, r.surfaces, p.sent_at, p.first_sent_at
+FROM progress AS p INDEXED BY progress_sent CROSS JOIN requests AS r USING (idx) LEFT JOIN origins AS o USING (idx)
 WHERE p.state = 1 AND p.idx > ?1
 ORDER BY p.idx LIMIT ?2;
 
 -- name: outstanding
 -- Requests in accepted: after, limit.
-SELECT r.idx, r.id, p.job, p.accepted_at, r.fan_out, r.surfaces, p.children
-FROM progress AS p INDEXED BY progress_accepted CROSS JOIN requests AS r USING (idx)
+SELECT r.idx, coalesce(o.id, r.id), p.job, p.accepted_at, r.fan_out, r.surfaces, p.children
+FROM progress AS p INDEXED BY progress_accepted CROSS JOIN requests AS r USING (idx) LEFT JOIN origins AS o USING (idx)
 WHERE p.state = 2 AND p.idx > ?1
 ORDER BY p.idx LIMIT ?2;
 
 -- name: find_by_id
 -- One request and where it stands: id. (Not a list as JSON: json_each ends a string at its first NUL.)
-SELECT r.idx, r.id, r.key, r.body, r.fan_out, r.surfaces, r.line, p.state, p.job, p.children
-FROM requests AS r CROSS JOIN progress AS p USING (idx)
+SELECT r.idx, r.id, r.key, r.body, r.fan_out, r.surfaces, r.line, o.id, o.number, p.state, p.job, p.children
+FROM requests AS r CROSS JOIN progress AS p USING (idx) LEFT JOIN origins AS o USING (idx)
 WHERE r.id = ?1;
 
 -- name: find_by_key
 -- The same: key.
-SELECT r.idx, r.id, r.key, r.body, r.fan_out, r.surfaces, r.line, p.state, p.job, p.children
-FROM requests AS r CROSS JOIN progress AS p USING (idx)
+SELECT r.idx, r.id, r.key, r.body, r.fan_out, r.surfaces, r.line, o.id, o.number, p.state, p.job, p.children
+FROM requests AS r CROSS JOIN progress AS p USING (idx) LEFT JOIN origins AS o USING (idx)
 WHERE r.key = ?1;
 
 -- name: ended_children
@@ -164,25 +168,54 @@ SELECT idx, child FROM results WHERE idx IN (SELECT value FROM json_each(?1)) AN
 
 -- name: rows
 -- Result lines in order: after, limit.
-SELECT s.seq, r.id, s.idx, p.job, s.child, s.surface, s.region, s.status, s.envelope, s.error
+SELECT s.seq, coalesce(o.id, r.id), coalesce(o.number, s.idx), p.job, s.child, s.surface, s.region, s.status,
+       s.envelope, s.error
 FROM results AS s CROSS JOIN requests AS r USING (idx) CROSS JOIN progress AS p USING (idx)
+LEFT JOIN origins AS o USING (idx)
 WHERE s.seq > ?1
 ORDER BY s.seq LIMIT ?2;
 
 -- name: rows_of
 -- Result lines of some requests: JSON array of idx.
-SELECT s.seq, r.id, s.idx, p.job, s.child, s.surface, s.region, s.status, s.envelope, s.error
+SELECT s.seq, coalesce(o.id, r.id), coalesce(o.number, s.idx), p.job, s.child, s.surface, s.region, s.status,
+       s.envelope, s.error
 FROM results AS s CROSS JOIN requests AS r USING (idx) CROSS JOIN progress AS p USING (idx)
+LEFT JOIN origins AS o USING (idx)
 WHERE s.idx IN (SELECT value FROM json_each(?1))
 ORDER BY s.seq;
 
 -- name: rows_by_request
 -- All result lines of the next requests that have any, as they ended, with the requests' children: after, how many.
 -- The inner query walks results_child and stops; nothing is sorted but the lines of one request.
-SELECT s.seq, r.id, s.idx, p.job, s.child, s.surface, s.region, s.status, s.envelope, s.error, p.children
+SELECT s.seq, coalesce(o.id, r.id), coalesce(o.number, s.idx), p.job, s.child, s.surface, s.region, s.status,
+       s.envelope, s.error, p.children, s.idx
 FROM results AS s CROSS JOIN requests AS r USING (idx) CROSS JOIN progress AS p USING (idx)
+LEFT JOIN origins AS o USING (idx)
 WHERE s.idx IN (SELECT DISTINCT idx FROM results WHERE idx > ?1 ORDER BY idx LIMIT ?2)
 ORDER BY s.idx, s.seq;
+
+-- name: bought
+-- What was sent, by surfaces. A rejected request cost nothing; one that ended unknown may have.
+SELECT r.surfaces, sum(r.fan_out)
+FROM progress AS p CROSS JOIN requests AS r USING (idx)
+WHERE p.state <> 0 AND NOT (
+    p.state = 4 AND EXISTS (SELECT 1 FROM results AS s WHERE s.idx = p.idx AND s.child IS NULL AND s.status = 'rejected')
+)
+GROUP BY r.surfaces;
+
+-- name: fallen
+-- Requests with a result other than completed: after, limit.
+SELECT r.idx, r.id, r.key, r.body, r.fan_out, r.surfaces, r.line, o.id, o.number
+FROM requests AS r LEFT JOIN origins AS o USING (idx)
+WHERE r.idx > ?1 AND EXISTS (SELECT 1 FROM results AS s WHERE s.idx = r.idx AND s.status <> 'completed')
+ORDER BY r.idx LIMIT ?2;
+
+-- name: ends
+-- How the captures of some requests ended: JSON array of idx.
+SELECT idx, child, surface, region, status, error
+FROM results
+WHERE idx IN (SELECT value FROM json_each(?1))
+ORDER BY seq;
 
 -- name: gates
 SELECT lane, until FROM gates;

@@ -22,6 +22,13 @@ CREATE TABLE requests (
     line     INTEGER NOT NULL
 );
 
+-- Whose results a request's are, where that is another (a retry's); empty for any other batch.
+CREATE TABLE origins (
+    idx    INTEGER PRIMARY KEY,
+    id     TEXT NOT NULL,
+    number INTEGER NOT NULL -- the index that the results show
+);
+
 -- Where each request stands. state: 0 pending, 1 sent, 2 accepted, 3 done, 4 rejected.
 CREATE TABLE progress (
     idx           INTEGER PRIMARY KEY,

@@ -79,5 +79,7 @@ def everything(journal: Journal) -> dict[str, Any]:
         "rows_by_request": journal.rows_by_request(after=-1, limit=1000),
         "rows_of": journal.rows_of([3, 0, 0, 77]),
         "found": journal.find(["id-0", "id-4", "nobody"], ["key-0", "key-3"]),
+        "bought": sorted(journal.bought(), key=lambda part: part.surfaces),
+        "fallen": journal.fallen(after=-1, limit=1000),
         "projections": journal.projections(),
     }

@@ -38,7 +38,17 @@ def batch_at(path: Path, requests: int = 3) -> None:
 
 def test_every_statement_compiles_and_none_scans_a_table() -> None:
     """Each named statement fits the schema, and whatever is read during a run is found by an index."""
-    whole = {"begin_progress", "begin_totals", "batch", "totals", "ended", "gates", "learnt", "projections"}
+    whole = {
+        "begin_progress",
+        "begin_totals",
+        "batch",
+        "totals",
+        "ended",
+        "gates",
+        "learnt",
+        "projections",
+        "bought",
+    }
     with closing(sqlite3.connect(":memory:")) as connection:
         connection.executescript(SCHEMA)
         for name, statement in SQL.items():

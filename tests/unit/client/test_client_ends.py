@@ -349,3 +349,42 @@ async def test_cancelled_while_it_abandons_it_leaves_at_once() -> None:
         await task
     assert loop.time() < 3.6
     assert world.journal.counts().sent > 0
+
+
+@pytest.mark.parametrize(
+    ("limit", "code"), [("max_requests", "MAX_REQUESTS"), ("max_credits", "MAX_CREDITS")]
+)
+async def test_a_limit_ends_it_once_what_is_out_has_come_in(limit: str, code: str) -> None:
+    """Whoever waits beyond it hears when what was sent has been collected; raised, it goes on."""
+    world = World()
+    each = 1 if limit == "max_requests" else 5
+    with pytest.raises(BatchStopped) as caught:
+        async with world.pacer(**{limit: 3 * each}) as p:
+            await p.run(requests(5))
+    assert caught.value.code == code
+    assert (world.admitted, world.journal.counts().done) == (3, 3)
+    async with world.pacer(**{limit: 5 * each}) as p:
+        report = await p.run(requests(5))
+    assert report.captures == {"completed": 5}
+    assert world.admitted == 5
+
+
+async def test_a_limit_holds_for_sync_captures_too() -> None:
+    """They are paid for like any other; the one that is too many is not sent."""
+    world = World()
+    async with world.pacer(max_requests=2) as p:
+        for name in ("a", "b"):
+            await p.capture(request(name))
+        with pytest.raises(BatchStopped) as caught:
+            await p.capture(request("c"))
+    assert caught.value.code == "MAX_REQUESTS"
+    assert world.journal.counts().done == 2
+
+
+async def test_a_reserve_is_a_number_or_a_share() -> None:
+    """As on the command line; anything else is refused."""
+    world = World()
+    assert world.pacer(reserve=5)._policy.reserve == 5
+    assert world.pacer(reserve="15%")._policy.reserve_share == 0.15
+    with pytest.raises(UsageError, match="A reserve of"):
+        world.pacer(reserve="all")

@@ -8,6 +8,7 @@ arrive, lets replies come back, and breaks things.
 from __future__ import annotations
 
 from math import inf
+from typing import Any
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -28,7 +29,10 @@ BY_CALL = {
     StatusRead: (*ANY_CALL, "null", "blind", "missing"),
     JobRead: (*ANY_CALL, "missing"),
 }
-EXPECTED_STOPS = {"RETRY_AFTER_TOO_LONG", "STALLED", "OUTAGE", "UNREACHABLE", "NO_PROGRESS", "FORBIDDEN"}
+LIMITS = {"MAX_REQUESTS", "MAX_CREDITS", "DEADLINE"}
+EXPECTED_STOPS = LIMITS | {
+    "RETRY_AFTER_TOO_LONG", "STALLED", "OUTAGE", "UNREACHABLE", "NO_PROGRESS", "FORBIDDEN",
+}  # fmt: skip
 
 
 class AnyRun(RuleBasedStateMachine):
@@ -37,6 +41,7 @@ class AnyRun(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.world: World | None = None
+        self.batch: list[Item] = []
         self.ended: Finished | Stop | None = None
         self.wait: WaitUntil | None = None
 
@@ -56,6 +61,7 @@ class AnyRun(RuleBasedStateMachine):
         collect=st.booleans(),
         adopted=st.integers(0, 3),
         gates=st.dictionaries(st.sampled_from(Lane), st.sampled_from((-5.0, 3.0, 30.0)), max_size=2),
+        limits=st.sampled_from(({}, {}, {"max_requests": 3}, {"max_credits": 25}, {"deadline": 4.0})),
     )
     def begin(
         self,
@@ -74,6 +80,7 @@ class AnyRun(RuleBasedStateMachine):
         collect: bool,
         adopted: int,
         gates: dict[Lane, float],
+        limits: dict[str, Any],
     ) -> None:
         """Draw the service and the batch."""
         self.honest = honest
@@ -87,10 +94,11 @@ class AnyRun(RuleBasedStateMachine):
             endless=frozenset() if honest or release_at_end else endless,
             window=None if honest or limit is None else RateWindow(limit, 10.0),
         )
-        items = [Item(n, fan_out, ("chatgpt",)) for n, fan_out in enumerate(fan_outs)]
-        policy = Policy(unit=choice, capture_timeout=1e5 if honest else 300.0, collect=collect)
+        items = [Item(n, fan_out, ("chatgpt",), credits=5 * fan_out) for n, fan_out in enumerate(fan_outs)]
+        policy = Policy(unit=choice, capture_timeout=1e5 if honest else 300.0, collect=collect, **limits)
         self.world = World(service, items, policy, memory=Memory(gates=gates), headers=headers)
         self.world.adopt(adopted if collect else 0, listed=honest)
+        self.batch = list(self.world.supply)
         self.obey()
 
     def obey(self) -> None:
@@ -223,6 +231,15 @@ class AnyRun(RuleBasedStateMachine):
             assert self.run.service.refused_full == 0
 
     @invariant()
+    def limits_hold(self) -> None:
+        """No more is bought than the user allows."""
+        if self.world is not None:
+            bought = [item for item in self.batch if item.index in self.run.service.jobs]
+            policy = self.run.policy
+            assert policy.max_requests is None or len(bought) <= policy.max_requests
+            assert policy.max_credits is None or sum(item.credits for item in bought) <= policy.max_credits
+
+    @invariant()
     def account_adds_up(self) -> None:
         """Every second is booked once."""
         if self.world is not None and self.ended is None:
@@ -240,8 +257,13 @@ class AnyRun(RuleBasedStateMachine):
             self.ended = run.drive(most=run.decisions + 100_000)
         assert self.ended is not None
         if isinstance(self.ended, Stop):
-            assert not self.honest or self.ended.code in ("UNREACHABLE", "OUTAGE", "NO_PROGRESS")
+            assert not self.honest or self.ended.code in {"UNREACHABLE", "OUTAGE", "NO_PROGRESS", *LIMITS}
             assert self.ended.code in EXPECTED_STOPS
+            assert self.ended.drained is (self.ended.code in LIMITS)
+            if self.ended.drained:
+                assert not run.calls, "what was out has been answered"
+                assert not run.controller.collection.unended, "and collected"
+                run.check_account()
             return
         run.check_complete()
         run.check_account()
