@@ -22,7 +22,7 @@ MOST_BARS = 12
 MOST_LINES = 200
 """Rows of a table."""
 
-UNTOLD = ("not told: a killed invocation", "an invocation that was killed cannot tell what held it")
+UNTOLD = ("not told: killed, or running", "an invocation tells at its end what held it")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ def page_of(report: Report, timeline: Timeline, captures: Captures) -> Page:
 
 
 def account_of(report: Report) -> dict[str, float]:
-    """Return seconds by bound over all invocations; what a killed one did not tell is under ``""``."""
+    """Return seconds by bound over all invocations; what one without an end did not tell is under ``""``."""
     account: Counter[str] = Counter()
     for invocation in report.invocations:
         if invocation.account:
@@ -211,7 +211,7 @@ def _starts(timeline: Timeline) -> list[dict[str, Any]]:
 
 def _queue(timeline: Timeline) -> Picture:
     title = "The queue: depth, capacity and headroom, in its units"
-    legend = (("depth", "depth"), ("capacity", "capacity"), ("headroom", "headroom: what pacer could use"))
+    legend = [("depth", "depth"), ("capacity", "capacity"), ("headroom", "headroom: what pacer could use")]
     points = timeline.readings.points()
     if not points:
         return Picture("queue", title, "No snapshot was read.", None)
@@ -231,12 +231,14 @@ def _queue(timeline: Timeline) -> Picture:
         for x, reading in points
     ]
     highest = max(reading.highest for _, reading in points)
+    if any(reading.snapshots > 1 for _, reading in points):
+        legend.append(("spread", "between its lowest and highest"))
     last = points[-1][1]
     known = "unknown" if last.capacity is None else f"{last.capacity:,}"
     empty = sum(reading.lowest == 0 for _, reading in points)
     text = (
         f"The depth rose to {highest:,}; the capacity was {known} at the end. "
-        f"{empty:,} of {count(len(points), 'reading')} saw the queue empty."
+        f"{empty:,} of {count(len(points), 'point')} saw the queue empty."
     )
     rows = [
         (
@@ -250,7 +252,7 @@ def _queue(timeline: Timeline) -> Picture:
     ]
     table = _table(("At", "Depth", "Capacity", "Headroom", "Snapshots"), rows)
     spec = charts.queue(values, _starts(timeline), timeline.length)
-    return Picture("queue", title, text, spec, legend, table)
+    return Picture("queue", title, text, spec, tuple(legend), table)
 
 
 def _waves(report: Report, timeline: Timeline) -> Picture:
@@ -279,7 +281,9 @@ def _waves(report: Report, timeline: Timeline) -> Picture:
     ]
     table = _table(("At", "Waves", "Requests", "Captures"), rows)
     spec = charts.waves(values, _starts(timeline), timeline.length)
-    return Picture("waves", title, text, spec, (("wave", "captures in a wave"),), table)
+    merged = any(wave.waves > 1 for _, wave in points)
+    word = f"captures in {duration(timeline.waves.width)}" if merged else "captures in a wave"
+    return Picture("waves", title, text, spec, (("wave", word),), table)
 
 
 def _waits(timeline: Timeline) -> Picture:
