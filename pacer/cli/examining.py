@@ -51,6 +51,7 @@ def examine(
     """Look at everything and show it; return the exit code."""
     with Signals() as signals, signals.raising():
         settings = read_settings(context, config)
+        allow_http = allow_http or _is_set(settings, "allow-http")
         found = [findings.versions(), *findings.settings_found(settings)]
         typed = context.get_parameter_source("base_url")
         source = "--base-url" if typed is not None and typed.name == "COMMANDLINE" else ""
@@ -77,25 +78,20 @@ def _address(
         source = BASE_URL_VARIABLE
     elif given is None and set_to is not None:
         given, source = str(set_to.value), set_to.source
-    allowed = _allowed(settings) or allow_http
     try:
-        base = service_address(given or DEFAULT_BASE_URL, allow_http=allowed)
+        base = service_address(given or DEFAULT_BASE_URL, allow_http=allow_http)
     except UsageError as error:
         return None, fault("url", str(error), f"It is from {source}." if source else "")
     return base, Finding("url", f"{base}, {f'from {source}' if source else 'the documented one'}")
 
 
-def _allowed(settings: Settings) -> bool:
-    setting = settings.values["run"].get("allow-http")
+def _is_set(settings: Settings, name: str) -> bool:
+    setting = settings.values["run"].get(name)
     return setting is not None and setting.value is True
 
 
 def _key() -> Finding:
-    try:
-        key = api_key()
-    except UsageError as error:
-        return fault("key", str(error))
-    if key is None:
+    if api_key() is None:
         return fault(
             "key",
             f"there is none in {KEY_VARIABLE}",
@@ -118,7 +114,7 @@ def _asked(
         return
     began = time.monotonic()
     try:
-        reply = asyncio.run(ask(base, key, allow_http=_allowed(settings) or allow_http, patience=PATIENCE))
+        reply = asyncio.run(ask(base, key, allow_http=allow_http, patience=PATIENCE))
     except UsageError as error:
         yield fault("key", str(error))
         return

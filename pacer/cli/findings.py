@@ -108,13 +108,13 @@ def proxy(base: str) -> Finding:
         used = proxy_for(url)
     except UsageError as error:
         return fault("proxy", str(error))
-    names = sorted(f"{scheme.upper()}_PROXY" for scheme in getproxies() if scheme in ("http", "https", "all"))
-    if used is not None:
-        hidden = "***@" if used.user or used.password else ""
-        return Finding("proxy", f"{used.scheme}://{hidden}{used.host}:{used.port}, from {' or '.join(names)}")
-    if names:
+    named = next((name for name in (url.scheme, "all") if getproxies().get(name)), None)
+    if named is None:
+        return Finding("proxy", "none")
+    if used is None:
         return Finding("proxy", f"none for {url.host}: it is on this machine, or NO_PROXY names it")
-    return Finding("proxy", "none")
+    hidden = "***@" if used.user or used.password else ""
+    return Finding("proxy", f"{used.scheme}://{hidden}{used.host}:{used.port}, from {named.upper()}_PROXY")
 
 
 def certificates(base: str) -> Finding:
@@ -141,7 +141,7 @@ def _system_folder() -> str | None:
 
 
 def _has_files(folder: str | None) -> bool:
-    return folder is not None and any(Path(folder).iterdir())
+    return folder is not None and os.access(folder, os.R_OK) and any(Path(folder).iterdir())
 
 
 def disk(journal: Setting | None) -> Finding:

@@ -161,6 +161,19 @@ def test_a_service_that_will_not_do(
     assert text in found["service"][0][1]
 
 
+def test_where_the_base_url_is_from(pacer: Command) -> None:
+    """The file is asked last, and plain http may be allowed there as well; it is said who named it."""
+    (pacer.folder / "pacer.toml").write_text('base-url = "http://service.invalid"\n')
+    _, found, _ = examined(pacer)
+    assert found["url"][0][0] == "fault"
+    (pacer.folder / "pacer.toml").write_text('base-url = "http://service.invalid"\nallow-http = true\n')
+    _, found, _ = examined(pacer)
+    assert found["url"] == [("ok", "http://service.invalid, from pacer.toml")]
+    pacer.variables["AISEARCH_BASE_URL"] = "https://other.invalid"
+    _, found, _ = examined(pacer)
+    assert found["url"] == [("ok", "https://other.invalid, from AISEARCH_BASE_URL")]
+
+
 def test_nobody_there(pacer: Command) -> None:
     """A host that cannot be reached ends it with 3."""
     pacer.variables |= {"AISEARCH_API_KEY": KEY}
