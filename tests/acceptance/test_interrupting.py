@@ -22,11 +22,11 @@ from tests.acceptance.processes import (
     Command,
     Sandbox,
     assert_once_each,
-    in_time,
     journalled,
     wait_until,
     write_batch,
 )
+from tests.patience import in_time
 
 Start = Callable[..., Sandbox]
 Point = Callable[[Sandbox], Command]
