@@ -22,9 +22,6 @@ from pacer.journal.sqlite import SqliteJournal
 PYTHON = [sys.executable, "-m", "pacer"]
 KEY = "sk_test_4a7be0c19d_not_for_anyone_else"
 
-USUAL_START = 0.1
-"""Seconds within which an interpreter starts and ends on a machine that is not overloaded."""
-
 
 def environment(**more: str) -> dict[str, str]:
     """Return this environment without anything that pacer reads from it."""
@@ -103,15 +100,6 @@ class Sandbox:
         assert self.process.stdout is not None
         self.process.stdout.close()
         return [json.loads(line) for line in self._history.read_text().splitlines()]
-
-
-def in_time(seconds: float, limit: float) -> bool:
-    """Return whether *seconds* are within *limit*, which an overloaded machine stretches for everybody."""
-    if seconds < limit:
-        return True
-    began = time.monotonic()
-    subprocess.run([sys.executable, "-c", "pass"], check=True)
-    return seconds < limit * (time.monotonic() - began) / USUAL_START
 
 
 def wait_until(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:

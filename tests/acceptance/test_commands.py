@@ -12,7 +12,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.acceptance.processes import Command, Sandbox, environment, in_time, submissions, write_batch
+from tests.acceptance.processes import Command, Sandbox, environment, submissions, write_batch
+from tests.patience import in_time
 
 Start = Callable[..., Sandbox]
 Point = Callable[[Sandbox], Command]

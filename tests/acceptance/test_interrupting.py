@@ -22,11 +22,11 @@ from tests.acceptance.processes import (
     Command,
     Sandbox,
     assert_once_each,
-    in_time,
     journalled,
     wait_until,
     write_batch,
 )
+from tests.patience import in_time
 
 Start = Callable[..., Sandbox]
 Point = Callable[[Sandbox], Command]
@@ -84,9 +84,10 @@ def test_in_the_intake(pacer: Command) -> None:
     os.mkfifo(source)
     pacer.variables |= {"AISEARCH_API_KEY": KEY, "AISEARCH_BASE_URL": "http://127.0.0.1:9"}
     process = pacer.start("run", "batch.jsonl")
-    pouring = threading.Thread(target=_pour, args=(source,))
+    reading = threading.Event()
+    pouring = threading.Thread(target=_pour, args=(source, reading), daemon=True)
     pouring.start()
-    wait_until((pacer.folder / "batch.pacer.db").exists, process)
+    wait_until(reading.is_set, process)
     ended, err = interrupt(process, signal.SIGTERM)
     pouring.join()
     assert ended == 143
@@ -94,11 +95,13 @@ def test_in_the_intake(pacer: Command) -> None:
     assert [path.name for path in pacer.folder.iterdir()] == ["batch.jsonl"]
 
 
-def _pour(source: Path) -> None:
-    """Write requests until nobody reads them any more."""
+def _pour(source: Path, reading: threading.Event) -> None:
+    """Write requests until nobody reads them any more; *reading*: more have been read than a pipe holds."""
     with suppress(BrokenPipeError), source.open("w") as file:
         for n in itertools.count():
             file.write(json.dumps({"query": f"question {n}", "surfaces": ["claude"]}) + "\n")
+            if n == 5_000:
+                reading.set()
 
 
 def test_while_the_service_hangs(sandbox: Start, pacer_at: Point) -> None:

@@ -13,7 +13,6 @@ import json
 import os
 import resource
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
@@ -38,9 +37,6 @@ KEY = "sk_test_marker_c41f7e09_for_nobody_else"
 IN_FLIGHT = 1.5
 """Seconds after a reply within which calls may still arrive that left before it was read: on a busy machine
 either end may not run for a second."""
-
-USUAL_START = 0.1
-"""Seconds within which an interpreter starts and ends on a machine that is not overloaded."""
 
 DURABLE = 0.3
 """Seconds within which what a process has read is on its disk; the promise is 0.2."""
@@ -315,15 +311,6 @@ def exchange(entry: Entry) -> Exchange:
     if entry.retry_seconds is not None:
         entry = replace(entry, retry_seconds=max(0.0, entry.retry_seconds - IN_FLIGHT))
     return Exchange(entry, entry.at, entry.at + entry.delay + IN_FLIGHT, lost=bool(entry.cut))
-
-
-def in_time(seconds: float, limit: float) -> bool:
-    """Return whether *seconds* are within *limit*, which an overloaded machine stretches for everybody."""
-    if seconds < limit:
-        return True
-    began = time.monotonic()
-    subprocess.run([sys.executable, "-c", "pass"], check=True)
-    return seconds < limit * (time.monotonic() - began) / USUAL_START
 
 
 def environment(**more: str) -> dict[str, str]:

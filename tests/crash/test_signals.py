@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from pacer.sandbox import Fault
-from tests.crash.scene import Ran, in_time, scene, settings
+from tests.crash.scene import Ran, scene, settings
+from tests.patience import in_time
 
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
 BOTH = pytest.mark.parametrize("signum", CODES)
