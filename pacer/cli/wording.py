@@ -93,8 +93,11 @@ def time_shares(seconds_by_bound: Mapping[str, float]) -> str:
 
 
 def share(seconds: float, total: float) -> str:
-    """Return a share as ``31 %``."""
-    return f"{100 * seconds / total if total else 0:.0f} %"
+    """Return a share as ``31 %``; less than half a percent is ``<1 %``."""
+    if total <= 0 or seconds <= 0:
+        return "0 %"
+    percent = 100 * seconds / total
+    return f"{percent:.0f} %" if percent >= 0.5 else "<1 %"
 
 
 def flag(bound: str) -> str:

@@ -79,7 +79,9 @@ def test_every_option_can_be_set() -> None:
             value = "true" if option.is_flag else '"1"'
             said = " ".join(read(f"[{command}]\n{name} = {value}\n").problems)
             assert "no such setting" not in said
-            assert ("anew each time" in said) is (name in ("abandon", "resend-in-doubt")), name
+            assert ("anew each time" in said) is (name in ("abandon", "resend-in-doubt", "retry-failed")), (
+                name
+            )
 
 
 @pytest.mark.parametrize(
@@ -99,7 +101,7 @@ def test_every_option_can_be_set() -> None:
         ("[run]\nconcurrency = true", "pacer.toml: run.concurrency: must be a number, or text in quotes."),
         ("[run]\nbatch = 2026-11-26", "pacer.toml: run.batch: must be a number, or text in quotes."),
         ("[run]\nconcurrency = [1]", "pacer.toml: run.concurrency: must be a number, or text in quotes."),
-        ("reserve = 'much'", "pacer.toml: reserve: 'much' is neither a number of units, like 20"),
+        ("reserve = 'much'", "pacer.toml: reserve: A reserve of much is neither a number of units, like 20"),
         (
             "[run]\nabandon = true",
             "pacer.toml: run.abandon: this is decided anew each time, on the command line",

@@ -11,15 +11,16 @@ from pathlib import Path
 import pytest
 
 from pacer.cli.page import PageMaker
-from pacer.cli.page.figures import account_of, headline
+from pacer.cli.page.figures import headline
 from pacer.cli.page.file import write_page
 from pacer.cli.page.rendering import MARK
-from pacer.cli.page.words import duration, lane, share, unbroken
+from pacer.cli.page.words import duration, lane, unbroken
+from pacer.cli.wording import share
 from pacer.errors import OutputLost, UsageError
 from pacer.journal.protocol import Batch, Counts
 from pacer.journal.sqlite import SqliteJournal
 from pacer.pacing.decisions import Bound
-from pacer.report import Invocation, Report, read_report
+from pacer.report import Invocation, Report, all_booked, read_report
 
 BATCH = Batch(token="t", source="b.jsonl", input_sha256="", base_url="https://x", created_at=1.0)
 
@@ -46,25 +47,26 @@ def worked(seconds: float, **account: float) -> Invocation:
 
 def told(one: Report) -> str:
     """Return its headline."""
-    return headline(one, account_of(one))
+    return headline(one, all_booked(one.invocations))
 
 
 def test_headlines() -> None:
     """The first sentence says what came of it, how long it took, and what held it longest."""
     assert told(report(worked(12.0, gate=4.0, drain=3.9, captures=4.1 - 0.2, round_trip=0.2))) == (
-        "711 of 711 captures completed in 12 s; 33 % of it a Retry-After"
+        "711 of 711 captures completed in 12 s; 33 % of it: Retry-After"
     )
     assert told(report(worked(60.0, drain=60.0), worked(65.0, drain=60.0, gate=5.0), completed=3)) == (
-        "3 of 711 captures completed in 2 min 5 s; 96 % of it the full queue draining"
+        "3 of 711 captures completed in 2 min 5 s; 96 % of it: the service's drain"
     )
     assert told(report()) == "711 of 711 captures completed: nobody has worked on this batch yet"
     assert told(report(worked(1.5), captures=0)) == ("No capture: 200 of 200 requests rejected in 1.5 s")
 
 
 def test_what_a_killed_invocation_did_not_tell() -> None:
-    """Its time is in the account, under no bound, so that shares are of all the time worked."""
-    account = account_of(report(worked(10.0), worked(30.0, drain=30.0)))
-    assert account == {"drain": 30.0, "": 10.0}
+    """Shares are of all the time worked, and what nobody told is never what held it longest."""
+    assert told(report(worked(10.0), worked(30.0), worked(20.0, drain=20.0))).endswith(
+        "33 % of it: the service's drain"
+    )
 
 
 @pytest.mark.parametrize(
@@ -101,7 +103,7 @@ def test_every_bound_has_a_name() -> None:
     """What the core can be held by has a short name of its own in the pictures."""
     names = {lane(bound.value) for bound in Bound}
     assert len(names) == len(Bound)
-    assert not names & {bound.value for bound in Bound if "_" in bound.value}
+    assert not any("_" in name for name in names)
 
 
 def test_the_page_is_private_and_replaces_only_pages(tmp_path: Path) -> None:

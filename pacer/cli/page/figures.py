@@ -4,15 +4,14 @@ Everything the page shows, in words and numbers: what the template has only to l
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from pacer.cli.page import overtime, sums
 from pacer.cli.page.parts import Picture, Table, table_of
-from pacer.cli.page.words import HELD_BY, clean, duration, moment, share, unbroken
-from pacer.cli.wording import count
-from pacer.report import Captures, Report, Timeline
+from pacer.cli.page.words import clean, duration, moment, unbroken
+from pacer.cli.wording import SHARES, count, share
+from pacer.report import UNTOLD, Captures, Report, Timeline, all_booked
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +27,7 @@ class Page:
 
 def page_of(report: Report, timeline: Timeline, captures: Captures) -> Page:
     """Return the page of a batch."""
-    account = account_of(report)
+    account = all_booked(report.invocations)
     return Page(
         headline=unbroken(headline(report, account)),
         facts=_facts(report),
@@ -47,15 +46,6 @@ def page_of(report: Report, timeline: Timeline, captures: Captures) -> Page:
     )
 
 
-def account_of(report: Report) -> dict[str, float]:
-    """Return seconds by bound over all invocations; what one without an end did not tell is under ``""``."""
-    account: defaultdict[str, float] = defaultdict(float)
-    for invocation in report.invocations:
-        for bound, seconds in (invocation.account or {"": invocation.seconds}).items():
-            account[bound] += seconds
-    return dict(sorted(account.items(), key=lambda entry: -entry[1]))
-
-
 def headline(report: Report, account: Mapping[str, float]) -> str:
     """Return the batch in one sentence."""
     counts = report.counts
@@ -67,10 +57,10 @@ def headline(report: Report, account: Mapping[str, float]) -> str:
         return f"{done}: nobody has worked on this batch yet"
     whole = sum(account.values())
     text = f"{done} in {duration(sum(invocation.seconds for invocation in report.invocations))}"
-    told = {bound: seconds for bound, seconds in account.items() if bound}
+    told = {bound: seconds for bound, seconds in account.items() if bound != UNTOLD}
     if told and whole:
         bound = max(told, key=lambda name: told[name])
-        text += f"; {share(told[bound], whole)} of it {HELD_BY.get(bound, clean(bound))}"
+        text += f"; {share(told[bound], whole)} of it: {SHARES.get(bound, clean(bound))}"
     return text
 
 

@@ -9,16 +9,14 @@ from collections.abc import Mapping
 
 from pacer.cli.page import charts
 from pacer.cli.page.parts import MOST_BARS, Picture, numbers, table_of
-from pacer.cli.page.words import HELD_BY, clean, duration, share
-from pacer.cli.wording import count, why
+from pacer.cli.page.words import clean, duration
+from pacer.cli.wording import SHARES, count, share, why
 from pacer.report import Captures, Report
 from pacer.report.latency import Durations
 
-UNTOLD = ("not told: killed, or running", "an invocation tells at its end what held it")
-
 
 def account_picture(report: Report, account: Mapping[str, float]) -> Picture:
-    """Return where the time went; *account* is seconds by bound, what was not told under ``""``."""
+    """Return where the time went; *account* is seconds by bound."""
     title = "Seconds by what held pacer"
     if not account:
         return Picture("account", title, "No invocation has ended yet.", None)
@@ -27,7 +25,7 @@ def account_picture(report: Report, account: Mapping[str, float]) -> Picture:
     for invocation in report.invocations:
         waits.update(invocation.waits)
     told = [
-        (*((HELD_BY.get(bound, clean(bound)), why(clean(bound))) if bound else UNTOLD), bound, seconds)
+        (SHARES.get(bound, clean(bound)), why(clean(bound)), bound, seconds)
         for bound, seconds in account.items()
     ]
     values = [
@@ -35,7 +33,7 @@ def account_picture(report: Report, account: Mapping[str, float]) -> Picture:
         for n, (name, _, _, seconds) in enumerate(told[:MOST_BARS])
     ]
     rows = [
-        (name, f"{seconds:,.1f}", share(seconds, whole), f"{waits[bound]:,}" if bound else "", sentence)
+        (name, f"{seconds:,.1f}", share(seconds, whole), f"{waits[bound]:,}", sentence)
         for name, sentence, bound, seconds in told
     ]
     text = f"{duration(whole)} in all: each second stands under what kept pacer from doing more then."

@@ -26,24 +26,15 @@ LANES: Final[Mapping[str, str]] = {
     "tenants": "other clients",
     "outage": "outage",
     "retry": "resends",
+    "max_credits": "credit limit",
+    "max_requests": "request limit",
+    "deadline": "deadline",
     "round_trip": "round trips",
+    "idle": "idle",
+    "pacer": "pacer itself",
+    "untold": "not told",
 }
 """Each bound in a word or two, for a picture."""
-
-HELD_BY: Final[Mapping[str, str]] = {
-    "drain": "the full queue draining",
-    "captures": "the last captures",
-    "window": "a used-up rate window",
-    "gate": "a Retry-After",
-    "reserve": "the reserve for others",
-    "concurrency": "the limit of concurrency",
-    "unit": "the unknown unit of the queue",
-    "tenants": "other clients of the key",
-    "outage": "an outage",
-    "retry": "waits before a resend",
-    "round_trip": "round trips",
-}
-"""What the time went into, in the headline: "33 % of it a Retry-After"."""
 
 
 def lane(bound: str) -> str:
@@ -54,14 +45,6 @@ def lane(bound: str) -> str:
 def clean(text: object) -> str:
     """Return a stranger's text on one line of bounded length, without what no page should obey."""
     return printable(str(text), LONGEST)
-
-
-def share(part: float, whole: float) -> str:
-    """Return ``33 %``; less than half a percent is ``<1 %``."""
-    if whole <= 0 or part <= 0:
-        return "0 %"
-    percent = 100 * part / whole
-    return f"{percent:.0f} %" if percent >= 0.5 else "<1 %"
 
 
 def unbroken(text: str) -> str:
