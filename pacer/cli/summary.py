@@ -208,7 +208,7 @@ def closing_sentences(summary: Summary) -> list[str]:
         said.append("This batch had ended before; nothing was sent. Use --repeat to run it anew.")
     if outcome is not None and outcome.statistics.starved_by_unit:
         said.append(
-            "The queue ran empty because what it counts is not known: --unit parents (or children), "
+            "Room was left unused because what the queue counts is not known: --unit parents (or children), "
             "or --probe, may make the next run faster."
         )
     if counts.sent:
