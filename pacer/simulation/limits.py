@@ -42,6 +42,7 @@ FASTER = "the service became faster than it had ever been between two reads"
 MET = "another client is met before it is seen, and costs what is in flight"
 SHORT = "how long captures take must be learnt, which costs some twenty reads once"
 ASKED = "others ask for all that is left, and come back each second"
+STALE = "a snapshot older than the last wave shows its room as free"
 
 LIMITS: tuple[Limit, ...] = (
     Limit("60", "reads", 12.0, RUNNING, "section 3"),

@@ -11,7 +11,6 @@ import pytest
 from pacer.pacing.events import StatusRead, Submission
 from pacer.pacing.policy import Policy
 from pacer.sandbox import Answer
-from pacer.sandbox.settings import Tenant
 from pacer.simulation.catalogue import scenarios
 from pacer.simulation.limits import LIMITS
 from pacer.simulation.network import Network, SimulationError, Turn
@@ -19,7 +18,7 @@ from pacer.simulation.outcome import Outcome, run
 from pacer.simulation.reference import reference
 from pacer.simulation.report import HEADINGS, chosen, findings, simulate, table
 from pacer.simulation.rivals import RIVALS, run_rival
-from pacer.simulation.scenario import CONSTANT, Scenario, shape
+from pacer.simulation.scenario import Scenario, shape
 from pacer.simulation.targets import verdict
 
 SMALL = Scenario(name="00 small", requests=120, capacity=20, workers=10)
@@ -162,8 +161,8 @@ def test_an_unknown_rival_is_named() -> None:
 def test_scenarios_are_chosen_by_number_or_by_words() -> None:
     """A number fits one scenario, a word every name that holds it, and nothing fits nothing."""
     assert [s.number for s in chosen(["02"])] == ["02"]
-    assert len(chosen(["greedy"])) == 2
-    assert len(chosen()) == len(scenarios()) >= 56
+    assert len(chosen(["greedy"])) == 3
+    assert len(chosen()) == len(scenarios()) >= 66
     with pytest.raises(LookupError, match="no scenario is called 'nowhere'"):
         chosen(["nowhere"])
 
@@ -234,13 +233,17 @@ def test_a_document_of_figures_is_short() -> None:
     assert figures["account"] == {"drain": 2.0}
 
 
-def test_the_last_requests_of_a_wave_rival_are_sent_again_when_refused() -> None:
+def test_the_last_request_of_a_wave_rival_is_sent_again_when_refused() -> None:
     """A refusal at the end of the batch, with nothing new left to send, does not leave it hanging."""
-    scenario = Scenario(
-        name="00 crowded", requests=40, capacity=10, workers=5, latency=CONSTANT,
-        tenants=(Tenant(kind="greedy", period=3.0, reacts=False),), settings={"retry_after": 1.0},
-    )  # fmt: skip
-    assert not run_rival(scenario, "poll every second", seed=1).error
+    client = RIVALS["poll every second"](Scenario(name="00 one", requests=1, capacity=10), 1)
+    room = Answer(200, {}, {"admissionQueue": {"depth": 0, "capacity": 10}})
+    sent: list[int] = []
+    for now in (0.0, 5.0):
+        assert list(client.act(now=now).calls) == [StatusRead()]
+        client.answered(StatusRead(), room, sent_at=now, now=now + 0.1)
+        sent += [call.index for call in client.act(now=now + 0.1).calls if isinstance(call, Submission)]
+        client.answered(Submission(0), Answer(429, {"Retry-After": "1"}, {}), sent_at=now, now=now + 0.2)
+    assert sent == [0, 0]
 
 
 def test_a_wave_that_waits_for_a_full_drain_starves_small_queues() -> None:
