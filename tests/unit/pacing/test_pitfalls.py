@@ -1,11 +1,13 @@
 """
-Mistakes that a pacer makes once: those of docs/pacing-limits.md, section 8, that no other file is about.
+Mistakes that a pacer makes once: those of docs/pacing-limits.md, section 8, that no other file is about;
+and what is done about other clients, of its section 6.
 """
 
 from __future__ import annotations
 
 import pytest
 
+from pacer.pacing.admission import Admission
 from pacer.pacing.capacity import CapacitySnapshot
 from pacer.pacing.decisions import Finished
 from pacer.pacing.drain import Drain
@@ -97,3 +99,27 @@ def test_a_wave_that_takes_longer_than_the_queue_lasts() -> None:
     assert world.throttled["queue"] == 0
     ended = max(job.admitted_at for job in service.jobs.values()) + 10.0
     assert ended <= 1.1 * 5_000 / 250 * 10.0
+
+
+@pytest.mark.parametrize(
+    ("rate", "rtt", "in_flight"), [(0.0, 0.1, 4), (3.3, 0.1, 4), (10.0, 0.2, 8), (50.0, 0.8, 16)]
+)
+def test_beside_others_little_is_in_flight_at_once(rate: float, rtt: float, in_flight: int) -> None:
+    """Four times the drain goes out, four at least: a wave of theirs refuses no more than that."""
+    admission = Admission(Policy(unit=UnitChoice.CHILDREN))
+    assert admission.free_connections == 16
+    admission.beside(rate=rate, rtt=rtt, crowded=False)
+    assert admission.free_connections == in_flight
+    admission.by_itself()
+    assert admission.free_connections == 16
+
+
+def test_others_that_were_met_are_never_forgotten() -> None:
+    """After two quiet minutes they no longer bind waves, but what is in flight may still be theirs."""
+    reading = Reading(Policy())
+    reading.asked(at=0.0, own=0)
+    snapshot = CapacitySnapshot(depth=5, capacity=40, sync_limit=1, sync_running=0, inflight=9, by_surface={})
+    reading.taken(snapshot, at=0.1, cost=1.0, room=35.0, tally=True)
+    assert reading.others(now=100.0)
+    assert not reading.others(now=200.0)
+    assert reading.met_others
