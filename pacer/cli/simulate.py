@@ -28,8 +28,7 @@ def simulate(
     """
     Pace simulated services, and compare with what a clairvoyant could do.
 
-    Ends with 1 if a target is missed. A scenario takes seconds; all of them, without any named, take the
-    better part of an hour on one core.
+    Ends with 1 if a target is missed. A scenario takes seconds; all of them take tens of minutes.
     """
 
     def body() -> int:

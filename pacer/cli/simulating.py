@@ -55,7 +55,8 @@ def simulated(words: Sequence[str], *, seeds: int, rivals: bool, processes: int 
                 "unit_unknown": found.unit,
                 "medians": found.medians,
                 "runs": [run.as_json() for run in runs],
-            }
+            },
+            indent=0,  # hundreds of runs: one figure a line tells them apart, and room is dear
         )
         return Exit.INCOMPLETE if found.missed else Exit.OK
     console = Console(highlight=False)

@@ -62,6 +62,7 @@ LIMITS: tuple[Limit, ...] = (
     Limit("83", "queue 429s", 4.0, MET, "section 6"),
     Limit("83", "starvation", 0.08, "a gate of 30 s outlasts a queue of 18 s", "section 6"),
     Limit("32", "wasted", 0.08, SHORT, "section 6"),
+    Limit("34", "wasted", 0.08, SHORT, "section 6"),
 )
 
 
