@@ -64,16 +64,16 @@ class Reference:
 
 
 @lru_cache(maxsize=1024)
-def reference(scenario: Scenario, seed: int) -> Reference:
-    """Return what *scenario* is measured against under *seed*."""
-    oracle, idle, fillings = _oracle(scenario, seed)
+def reference(scenario: Scenario, seed: int, *, collects: bool = True) -> Reference:
+    """Return what *scenario* is measured against under *seed*; a client that *collects* pays for that."""
+    oracle, idle, fillings = _oracle(scenario, seed, collects=collects)
     cycle = 2 * scenario.rtt * (1 + scenario.jitter)
     if _queue_holds_all_work(scenario):
         bound = oracle + fillings * cycle  # nothing waits behind the queue while it is filled
         idle += fillings * cycle
     else:
         bound = max(oracle, fillings * cycle)
-        idle = max(idle, _oracle(scenario, seed, cycle=cycle)[1])
+        idle = max(idle, _oracle(scenario, seed, collects=collects, cycle=cycle)[1])
     admission = _admission(scenario, fillings, cycle)
     idle += scenario.workers * scenario.rtt / (2 * CONNECTIONS)
     light = drain(scenario) <= LIGHT_LOAD * admission
@@ -130,7 +130,7 @@ def _ours(scenario: Scenario) -> float:
     return max(mu / 2, mu - theirs)
 
 
-def _oracle(scenario: Scenario, seed: int, *, cycle: float = 0.0) -> tuple[float, float, int]:
+def _oracle(scenario: Scenario, seed: int, *, collects: bool, cycle: float = 0.0) -> tuple[float, float, int]:
     """
     Return makespan, idle seconds while there was a backlog, and Q.
 
@@ -140,11 +140,12 @@ def _oracle(scenario: Scenario, seed: int, *, cycle: float = 0.0) -> tuple[float
     service = Service(replace(settings, rate_limit=None, tenants=()), seed=seed, log_limit=0)
     service.advance(now=0.0)
     window = None if settings.rate_limit is None else RateWindow(settings, settings.rate_limit)
+    reads = collects and window is not None
     slots = _slots(scenario)
     now, index, idle = 0.0, 0, 0.0
     fillings, room = 0, 0
     admitted = collected = 0
-    while index < scenario.requests or service.captures.total or (window and collected < scenario.captures):
+    while index < scenario.requests or service.captures.total or (reads and collected < scenario.captures):
         opens = INFINITY
         room_at_once = service.settings.capacity or 0
         allowed = room_at_once - service.queue.depth if cycle else INFINITY
@@ -167,7 +168,7 @@ def _oracle(scenario: Scenario, seed: int, *, cycle: float = 0.0) -> tuple[float
             admitted += scenario.fan_outs[index]
             index += 1
             idle = service.queue.idle_worker_seconds
-        if window is not None:
+        if reads and window is not None:
             ended = admitted - service.captures.total
             while collected < ended and window.admit(now):
                 collected += 1

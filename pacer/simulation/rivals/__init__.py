@@ -2,9 +2,9 @@
 What people use instead, as policies in the same simulation.
 
 A rival only has to get the batch admitted: it collects for free, with no call and no delay, and spends
-nothing of a request-rate window on that. Its makespan ends with its last capture. Where it needs a
-number that nobody can know, it is given the right one: what depth counts, or the rate that queue, window
-and other tenants leave on average.
+nothing of a request-rate window on that; nor does the clairvoyant that it is measured against. Its
+makespan ends with its last capture. Where it needs a number that nobody can know, it is given the right one:
+what depth counts, or the rate that queue, window and other tenants leave on average.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def run_rival(scenario: Scenario, name: str, *, seed: int) -> Outcome:
     if name not in RIVALS:
         raise LookupError(f"no rival is called {name!r}; there are {', '.join(RIVALS)}")
     network = Network(scenario, seed=seed)
-    measure = reference(scenario, seed)
+    measure = reference(scenario, seed, collects=False)
     error = ""
     try:
         network.run(RIVALS[name](scenario, seed), limit=PATIENCE * measure.clairvoyant)
