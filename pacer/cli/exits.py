@@ -92,9 +92,9 @@ def without_key(text: str) -> str:
     return text.replace(key, "[key]") if len(key) >= SHORTEST_SECRET else text
 
 
-def write_json(document: object) -> None:
+def write_json(document: object, *, indent: int | None = 2) -> None:
     """Write the one JSON document of a command to standard output: in ASCII, which no terminal obeys."""
-    print(json.dumps(document, indent=2), flush=True)  # noqa: T201 - printing it is this function's work
+    print(json.dumps(document, indent=indent), flush=True)  # noqa: T201 - printing it is this function's work
 
 
 def leaves(error: BaseException) -> Iterator[BaseException]:

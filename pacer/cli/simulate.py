@@ -17,7 +17,7 @@ def simulate(
         list[str] | None,
         typer.Argument(metavar="[SCENARIO]...", help="Numbers, or parts of names; all without any."),
     ] = None,
-    seeds: Annotated[int, typer.Option("--seeds", min=1, max=1000, help="Runs of each, seeds from 1.")] = 1,
+    seeds: Annotated[int, typer.Option("--seeds", min=1, max=1000, help="Runs of each, seeds from 1.")] = 3,
     rivals: Annotated[bool, typer.Option("--rivals", help="Run what people use instead as well.")] = False,
     processes: Annotated[
         int | None, typer.Option("--processes", min=1, help="Runs at once. Default: one a core.")
@@ -28,7 +28,7 @@ def simulate(
     """
     Pace simulated services, and compare with what a clairvoyant could do.
 
-    Ends with 1 if a target is missed. A scenario takes seconds; all of them take minutes.
+    Ends with 1 if a target is missed. A scenario takes seconds; all of them take tens of minutes.
     """
 
     def body() -> int:

@@ -4,7 +4,10 @@ Simulated runs as a table, or as a JSON document.
 The document of ``pacer simulate --json``, version 1::
 
     {"document": "pacer.simulation", "version": 1, "pacer": "0.1.0",
-     "runs": [the fields of pacer.simulation.outcome.Outcome, ...], "findings": ["...", ...]}
+     "missed": ["...", ...], "excused": ["...", ...], "unit_unknown": ["...", ...], "medians": "...",
+     "runs": [the fields of pacer.simulation.outcome.Outcome, ...]}
+
+``missed`` is what ends the command with 1; the others are explained in docs/pacing-limits.md.
 """
 
 from __future__ import annotations
@@ -40,19 +43,22 @@ def simulated(words: Sequence[str], *, seeds: int, rivals: bool, processes: int 
     _chosen(words)
     with Signals() as signals, signals.raising():
         runs = list(simulate(words, seeds=range(1, seeds + 1), rivals=rivals, processes=processes))
-    found = list(findings(runs))
-    missed = [finding for finding in found if not finding.startswith("median:")]
+    found = findings(runs)
     if as_json:
         write_json(
             {
                 "document": "pacer.simulation",
                 "version": 1,
                 "pacer": __version__,
+                "missed": found.missed,
+                "excused": found.excused,
+                "unit_unknown": found.unit,
+                "medians": found.medians,
                 "runs": [run.as_json() for run in runs],
-                "findings": found,
-            }
+            },
+            indent=0,  # hundreds of runs: one figure a line tells them apart, and room is dear
         )
-        return Exit.INCOMPLETE if missed else Exit.OK
+        return Exit.INCOMPLETE if found.missed else Exit.OK
     console = Console(highlight=False)
     if not console.is_terminal:
         console = Console(highlight=False, width=WIDEST)
@@ -60,9 +66,15 @@ def simulated(words: Sequence[str], *, seeds: int, rivals: bool, processes: int 
     for row in table(runs):
         grid.add_row(*row)
     console.print(grid)
-    for finding in found:
-        console.print(finding, markup=False)
-    return Exit.INCOMPLETE if missed else Exit.OK
+    for title, sentences in (
+        ("Missed", found.missed),
+        ("Excused", found.excused),
+        ("Unit unknown", found.unit),
+        ("Medians", (found.medians,) if found.medians else ()),
+    ):
+        for sentence in sentences:
+            console.print(f"{title}: {sentence}", markup=False)
+    return Exit.INCOMPLETE if found.missed else Exit.OK
 
 
 def _chosen(words: Sequence[str]) -> tuple[Scenario, ...]:

@@ -265,7 +265,7 @@ def closing_sentences(summary: Summary) -> list[str]:
         said.append("Some failed again; the same command once more retries only those.")
     if outcome is not None and outcome.statistics.starved_by_unit:
         said.append(
-            "The queue ran empty because what it counts is not known: --unit parents (or children), "
+            "Room was left unused because what the queue counts is not known: --unit parents (or children), "
             "or --probe, may make the next run faster."
         )
     if counts.sent:

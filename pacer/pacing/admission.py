@@ -18,6 +18,11 @@ from pacer.pacing.limits import Limits
 from pacer.pacing.policy import Policy
 from pacer.pacing.probe import Probe
 
+AHEAD_OF_DRAIN = 4.0
+GENTLE_LEAST = 4.0
+"""Beside others a wave goes out at so many times the drain, but with no fewer in flight than the second:
+what is in flight is what meeting their wave costs."""
+
 FILL_WITHIN = 1.0
 """Seconds in which a wave should be sent; the submissions in flight grow until it is."""
 
@@ -51,6 +56,7 @@ class Admission:
         self.reactive = False
         self.give_ups: deque[GiveUp] = deque()
         self._canary = False
+        self._gentle: float | None = None
         self._accepted_in_wave = 0
         self._wave = 0  # requests accepted between the last two snapshots
         self._oversized_alone: dict[int, bool] = {}  # index -> it was sent at depth 0
@@ -111,6 +117,8 @@ class Admission:
     def free_connections(self) -> float:
         """How many more submissions may be in flight."""
         limit = self.limit
+        if self._gentle is not None and not self.reactive:
+            limit = min(limit, max(GENTLE_LEAST, self._gentle / max(self.mean_cost, 1.0)))
         if self._canary and not self.reactive:
             # Others take what was free: find out with one, then a few.
             share = self.headroom / (4 * max(self.mean_cost, 1.0))
@@ -166,12 +174,20 @@ class Admission:
 
     # What happened ------------------------------------------------------------------
 
-    def snapshot(self, snapshot: CapacitySnapshot, *, at: float, asked_at: float, crowded: bool) -> None:
-        """Take a new reading; *crowded* says that others compete for the room."""
+    def beside(self, *, rate: float, rtt: float, crowded: bool) -> None:
+        """Others are on the key; *rate* units leave a second. *crowded*: they compete for the room."""
+        self._canary = crowded
+        self._gentle = AHEAD_OF_DRAIN * rate * rtt
+
+    def by_itself(self) -> None:
+        """Nobody else has been noticed of late."""
+        self._canary, self._gentle = False, None
+
+    def snapshot(self, snapshot: CapacitySnapshot, *, at: float, asked_at: float) -> None:
+        """Take a new reading."""
         if self._capacity != 0:
             self.shut_since = at
         self.ledger.read(snapshot, asked_at=asked_at)
-        self._canary = crowded
         self._wave = self._accepted_in_wave
         self._accepted_in_wave = 0
         self.costs.accepted_wave()

@@ -36,8 +36,8 @@ MISS_SHARE = 0.015
 HITS_A_MISS = 120.0
 """Hits that narrow it as much as one miss widens it: about one read in 120 is in vain."""
 
-COUNT_HOLDS = 30.0
-"""Seconds for which a count of what has ended is worth more than a guess by age."""
+COUNT_HOLDS = 45.0
+"""Seconds for which a count of what has ended is worth more than a guess by age: beyond the next reading."""
 
 TRUSTED_PATIENCE = 4.0
 """Usual times that a capture takes before a scout looks, where a count says what has ended."""
@@ -114,12 +114,12 @@ class Collection:
         asked_at: float,
         inflight: int | None,
         by_surface: Mapping[str, int] | None,
-        crowded: bool,
+        shared: bool,
     ) -> None:
-        """Learn from a reading which captures have ended; *crowded*: others are on the key."""
+        """Learn from a reading which captures have ended; *shared*: some in flight may be others'."""
         while self._recent and self._recent[0][0] <= asked_at:
             self._recent_count -= self._recent.popleft()[1]
-        self._trusted = inflight is not None and not crowded
+        self._trusted = inflight is not None and not shared
         if inflight is None:
             return
         known = max(0, self.unended - self._recent_count)
@@ -307,8 +307,8 @@ class Collection:
     def _scout_due(self) -> float:
         """When the oldest fresh capture is older than captures usually get."""
         job = self._jobs[self._fresh[0].index]
-        patience = TRUSTED_PATIENCE if self._trusted else 1.0
-        return max(job.accepted_at + patience * self._sojourn.usual, self._scout_at)
+        patience = TRUSTED_PATIENCE * self._sojourn.usual if self._trusted else self._sojourn.surely
+        return max(job.accepted_at + patience, self._scout_at)
 
     def _drop_ended(self) -> None:
         for queue in (self._certain, self._fresh):

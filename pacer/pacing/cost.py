@@ -39,7 +39,7 @@ class Unit(Enum):
 
 
 READINGS_NEEDED = 4
-"""Saturated readings before a unit is accepted: PACING.md rejects one on three misses."""
+"""Saturated readings before a unit is accepted: three could be chance."""
 
 EXACT = 0.5
 """Captures by which a remainder that stands still may move: less than one."""

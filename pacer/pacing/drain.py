@@ -8,7 +8,7 @@ when depth is predicted to fall to the reorder point.
 A reading of depth 0 is *censored*: it gives only a lower bound on drain, and an
 estimator that takes it for the truth sleeps while the service starves, and never
 finds out. So a censored reading doubles the estimate. What carries the rule is
-its bounds more than its estimator (PACING.md section 3): never extrapolate
+its bounds more than its estimator (docs/pacing-limits.md): never extrapolate
 further than observed, and never wait longer than ``Policy.longest_wait``.
 """
 
@@ -26,7 +26,7 @@ HISTORY = 64
 """Blocks remembered for the best drain, which bounds the wait after a collapse."""
 
 BLOCK_DEPARTURES = 4
-"""Requests that must have left for a block to be exact: fewer say nothing (PACING.md pitfall 4)."""
+"""Requests that must have left for a block to be exact: fewer say nothing (pitfall 4)."""
 
 
 FEW = 3

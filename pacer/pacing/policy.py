@@ -162,7 +162,7 @@ class Policy:
     tail_first: float = 0.5
     """Shortest time between reads that watch the last captures end."""
 
-    tail_share: float = 0.004
+    tail_share: float = 0.005
     """The same as a share of the batch's elapsed time: what watching can cost the makespan."""
 
     tail_growth: float = 0.01

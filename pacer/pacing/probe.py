@@ -12,7 +12,7 @@ for good; it costs what was in flight, and one gate.
 from __future__ import annotations
 
 STARVED = 6
-"""Censored readings in a row before a probe begins: PACING.md section 2."""
+"""Censored readings in a row before a probe begins."""
 
 
 class Probe:

@@ -12,7 +12,7 @@ OTHERS_REMEMBERED = 120.0
 """Seconds for which others count as present after they were last noticed."""
 
 QUEUE_IS_OURS = 0.7
-"""Own share of what is in flight from which a full queue is not contention (PACING.md pitfall 16)."""
+"""Own share of what is in flight from which a full queue is not contention (pitfall 16)."""
 
 MANY = 10
 """Captures in flight from which they cannot all end at once."""
@@ -146,6 +146,11 @@ class Reading:
     def others(self, *, now: float) -> bool:
         """Return whether other clients were noticed on the key of late."""
         return now - self._others_at <= OTHERS_REMEMBERED
+
+    @property
+    def met_others(self) -> bool:
+        """Whether other clients were noticed at any time: they may be there again, unnoticed."""
+        return self._others_at != float("-inf")
 
     def crowded(self, *, now: float) -> bool:
         """Return whether others hold so much that the freed room is gone when predicted."""

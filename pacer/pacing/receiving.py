@@ -161,7 +161,7 @@ def _snapshot(state: State, event: SnapshotTaken) -> None:
         asked_at=event.asked_at,
         inflight=snapshot.inflight,
         by_surface=snapshot.by_surface,
-        crowded=others,
+        shared=reading.met_others,
     )
     if snapshot.capacity is None:
         reading.failed(at=event.at)
@@ -169,7 +169,12 @@ def _snapshot(state: State, event: SnapshotTaken) -> None:
             state.go_reactive()
         return
     admission.reactive = False
-    admission.snapshot(snapshot, at=event.at, asked_at=event.asked_at, crowded=reading.crowded(now=event.at))
+    admission.snapshot(snapshot, at=event.at, asked_at=event.asked_at)
+    if others:
+        crowded = reading.crowded(now=event.at)
+        admission.beside(rate=reading.drain.rate or 0.0, rtt=reading.rtt, crowded=crowded)
+    else:
+        admission.by_itself()
     if admission.all_reserved and not admission.accepted:
         state.stop(
             "ALL_RESERVED",

@@ -45,7 +45,7 @@ class State:
 
         probed_by_read: The last probe of an outage was a status read.
 
-        starved_by_unit: The unknown unit has kept the queue empty.
+        starved_by_unit: The unknown unit has kept the queue empty, or left room to others.
 
         limit_met: The user's limit for which nothing new is sent any more.
     """

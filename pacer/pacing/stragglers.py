@@ -22,8 +22,17 @@ SUMMARY_FROM = 4
 STRAGGLER_SHARE = 0.35
 """A capture read in vain is read again after so much more of its age: those that are slow are very slow."""
 
+LONGEST_PAUSE = 60.0
+"""Seconds, or a quarter of the usual time where captures take long: the longest pause before that."""
+
 SOJOURNS = 128
 """Captures remembered for how long captures take."""
+
+FEW_LEARNT = 32
+"""Captures known from which their times are trusted: the first to end are the quick ones."""
+
+BEYOND_USUAL = 1.15
+"""Usual times after which a look is in vain for well under one capture in twenty."""
 
 FIRST_SOJOURN = 3.0
 """Seconds a capture is given before anything is known; tens of seconds are usual (API.md 11)."""
@@ -89,9 +98,14 @@ class Sojourn:
         if self._learnt % 8 == 1:
             self.usual = max(0.5, sorted(self._recent)[int(0.95 * (len(self._recent) - 1))])
 
+    @property
+    def surely(self) -> float:
+        """Seconds until it is worth a look: twice the usual time at first, then hardly more than that."""
+        return self.usual * (BEYOND_USUAL + FEW_LEARNT / (FEW_LEARNT + self._learnt))
+
     def stretch(self) -> None:
         """One was not over yet when it usually is."""
-        self.usual *= 1.1
+        self.usual *= 1.1 if self._learnt else 1.5
 
 
 class Stragglers:
@@ -124,7 +138,8 @@ class Stragglers:
         age = at - job.accepted_at
         job.misses += 1
         pause = max(1.0, STRAGGLER_SHARE * max(self._sojourn.usual, age)) * 1.5 ** min(job.misses - 1, 8)
-        due = min(at + min(pause, 60.0), job.accepted_at + self._policy.capture_timeout)
+        longest = max(LONGEST_PAUSE, self._sojourn.usual / 4)
+        due = min(at + min(pause, longest), job.accepted_at + self._policy.capture_timeout)
         self.put(JobRead(job.index, child), due=max(due, at + 1.0))
 
     def next_at(self) -> float:

@@ -88,7 +88,8 @@ def _bound(state: State, head: Item, now: float) -> Bound:
     drain, costs = reading.drain, admission.costs
     if not admission.ledger.snapshot.capacity:
         return Bound.DRAIN  # the queue is shut
-    if not costs.known and drain.censored >= STARVED_BY_UNIT and admission.fits_as(head, Unit.PARENTS):
+    lost = drain.censored >= STARVED_BY_UNIT or reading.crowded(now=now)  # where others take what we leave
+    if not costs.known and lost and admission.fits_as(head, Unit.PARENTS):
         state.starved_by_unit = True
         return Bound.UNIT
     busy = drain.empties_at() > now

@@ -39,7 +39,7 @@ class Outcome:
         to_oracle: To the oracle.
 
         starved: Seconds in which a worker idled though there was a backlog, beyond what the clairvoyant
-            loses, averaged over the workers and as a share of the run.
+            loses, averaged over the workers.
 
         queue_429, rate_429: Refusals; bursts of them stand in `queue_bursts` and `rate_bursts`.
 
@@ -81,8 +81,14 @@ class Outcome:
     account: dict[str, float] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
-        """Return it as plain values."""
-        return asdict(self)
+        """Return it as plain values: six digits of each number, and of the account what is not 0."""
+        values = {name: _short(value) for name, value in asdict(self).items()}
+        values["account"] = {bound: _short(seconds) for bound, seconds in self.account.items() if seconds}
+        return values
+
+
+def _short(value: Any) -> Any:
+    return float(f"{value:.6g}") if isinstance(value, float) else value
 
 
 def run(scenario: Scenario, *, seed: int, pinned: bool = False, policy: Policy | None = None) -> Outcome:
@@ -123,7 +129,7 @@ def outcome(network: Network, measure: Reference, **more: Any) -> Outcome:
         makespan=makespan,
         ratio=makespan / measure.clairvoyant,
         to_oracle=makespan / measure.oracle,
-        starved=max(0.0, idle - measure.idle) / max(makespan, 1e-9),
+        starved=max(0.0, idle - measure.idle),
         queue_429=log.refused.get(QUEUE, 0),
         rate_429=log.refused.get(RATE, 0),
         queue_bursts=observed.queue_bursts,

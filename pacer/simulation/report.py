@@ -13,12 +13,15 @@ from pacer.simulation.catalogue import scenarios
 from pacer.simulation.outcome import Outcome, run
 from pacer.simulation.rivals import RIVALS, run_rival
 from pacer.simulation.scenario import Scenario
-from pacer.simulation.targets import medians, verdict
+from pacer.simulation.targets import MEDIAN_RATIO, READS_A_FILLING, medians, verdict
 
 SEEDS = (1, 2, 3)
 
+MANY = 20
+"""Scenarios from which the medians are held against their targets."""
+
 HEADINGS = (
-    "scenario", "seed", "client", "unit", "seconds", "/clairv.", "/oracle", "starved", "q429", "r429",
+    "scenario", "seed", "client", "unit", "seconds", "/clairv.", "/oracle", "starved s", "%", "q429", "r429",
     "in gate", "reads", "/filling", "wasted", "inflicted", "mostly bound by",
 )  # fmt: skip
 
@@ -78,7 +81,8 @@ def simulate(
         yield from map(make, jobs)
         return
     with ProcessPoolExecutor(processes or os.cpu_count()) as pool:
-        yield from pool.map(make, jobs)
+        # All clients of one scenario and seed in one process: the reference is worked out once.
+        yield from pool.map(make, jobs, chunksize=len(names))
 
 
 def make(job: Job) -> Outcome:
@@ -96,21 +100,58 @@ def table(outcomes: Iterable[Outcome]) -> Iterator[tuple[str, ...]]:
         bound = max(o.account, key=lambda name: o.account[name]) if o.account else ""
         yield (
             o.scenario, str(o.seed), f"{o.client}{', pinned' if o.pinned else ''}", unit,
-            f"{o.makespan:,.0f}", f"{o.ratio:.3f}", f"{o.to_oracle:.3f}", f"{100 * o.starved:.2f} %",
+            f"{o.makespan:,.0f}", f"{o.ratio:.3f}", f"{o.to_oracle:.3f}",
+            f"{o.starved:.1f}", f"{100 * o.starved / max(o.makespan, 1e-9):.2f}",
             str(o.queue_429), str(o.rate_429), str(o.inside_gate), str(o.reads), f"{o.per_filling:.2f}",
             f"{o.wasted:.3f}", f"{o.inflicted:.1f}", o.error or bound,
         )  # fmt: skip
 
 
-def findings(outcomes: Sequence[Outcome]) -> Iterator[str]:
-    """Yield what breaks a target, a line each, and the medians at the end."""
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """
+    What many runs come to, a sentence each.
+
+    Attributes:
+        missed: Targets that were missed.
+
+        excused: Targets that were missed within a limit that docs/pacing-limits.md derives.
+
+        unit: Runs that lost something because the unit is unknown, and said so.
+
+        medians: The two figures that are medians.
+    """
+
+    missed: tuple[str, ...]
+    excused: tuple[str, ...]
+    unit: tuple[str, ...]
+    medians: str
+
+
+def findings(outcomes: Sequence[Outcome]) -> Findings:
+    """Hold pacer's runs among *outcomes* against the targets."""
     by_name = {scenario.name: scenario for scenario in scenarios()}
     ours = [o for o in outcomes if o.client == "pacer"]
+    missed, excused = [], []
     for o in ours:
-        for sentence in verdict(o, by_name[o.scenario]).broken:
-            yield f"{o.scenario} (seed {o.seed}{', pinned' if o.pinned else ''}): {sentence}"
+        found = verdict(o, by_name[o.scenario])
+        missed += [f"{_which(o)}: {sentence}" for sentence in found.broken]
+        excused += [f"{_which(o)}: {sentence}" for sentence in found.excused]
     alone = [o for o in ours if by_name[o.scenario].tenant == "none" and not o.starved_by_unit]
+    said = ""
     if alone:
-        found = medians(alone)
-        ratio, reads = found["ratio"], found["per_filling"]
-        yield f"median: {ratio:.4f} times the clairvoyant, {reads:.2f} reads a filling"
+        ratio, reads = medians(alone)["ratio"], medians(alone)["per_filling"]
+        said = f"{ratio:.4f} times the clairvoyant, {reads:.2f} reads a filling"
+        # One scenario says nothing of a median over all of them.
+        if len({o.scenario for o in alone}) >= MANY and (ratio > MEDIAN_RATIO or reads > READS_A_FILLING):
+            missed.append(f"medians: {said}, above {MEDIAN_RATIO} or {READS_A_FILLING:g}")
+    lost = tuple(
+        f"{_which(o)}: {o.ratio:.3f} times the clairvoyant, unit unknown; --unit was named"
+        for o in ours
+        if o.starved_by_unit
+    )
+    return Findings(tuple(missed), tuple(excused), lost, said)
+
+
+def _which(o: Outcome) -> str:
+    return f"{o.scenario} (seed {o.seed}{', pinned' if o.pinned else ''})"

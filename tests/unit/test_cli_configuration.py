@@ -68,6 +68,9 @@ def test_the_environment_wins_over_the_file(monkeypatch: pytest.MonkeyPatch) -> 
     assert values["unit"].value == "both"
 
 
+DECIDED_ANEW = ("abandon", "resend-in-doubt", "retry-failed")
+
+
 def test_every_option_can_be_set() -> None:
     """Each option of run, plan and status has a setting, but those that are decided anew each time."""
     commands = CONTEXT.command.commands  # type: ignore[attr-defined] # it is a group
@@ -79,9 +82,7 @@ def test_every_option_can_be_set() -> None:
             value = "true" if option.is_flag else '"1"'
             said = " ".join(read(f"[{command}]\n{name} = {value}\n").problems)
             assert "no such setting" not in said
-            assert ("anew each time" in said) is (name in ("abandon", "resend-in-doubt", "retry-failed")), (
-                name
-            )
+            assert ("anew each time" in said) is (name in DECIDED_ANEW), name
 
 
 @pytest.mark.parametrize(

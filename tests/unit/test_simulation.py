@@ -4,12 +4,15 @@ The simulation itself: virtual time, references, measures, the report.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from pacer.pacing.events import StatusRead, Submission
 from pacer.pacing.policy import Policy
 from pacer.sandbox import Answer
 from pacer.simulation.catalogue import scenarios
+from pacer.simulation.limits import LIMITS
 from pacer.simulation.network import Network, SimulationError, Turn
 from pacer.simulation.outcome import Outcome, run
 from pacer.simulation.reference import reference
@@ -158,8 +161,8 @@ def test_an_unknown_rival_is_named() -> None:
 def test_scenarios_are_chosen_by_number_or_by_words() -> None:
     """A number fits one scenario, a word every name that holds it, and nothing fits nothing."""
     assert [s.number for s in chosen(["02"])] == ["02"]
-    assert len(chosen(["greedy"])) == 2
-    assert len(chosen()) == len(scenarios()) >= 56
+    assert len(chosen(["greedy"])) == 3
+    assert len(chosen()) == len(scenarios()) >= 66
     with pytest.raises(LookupError, match="no scenario is called 'nowhere'"):
         chosen(["nowhere"])
 
@@ -175,15 +178,72 @@ def test_the_table_has_a_cell_for_every_heading() -> None:
     outcomes = list(simulate(["32"], seeds=(1,), clients=("auto",), rivals=True, processes=1))
     assert len(outcomes) == 1 + len(RIVALS)
     assert {len(row) for row in table(outcomes)} == {len(HEADINGS)}
-    assert "median" not in " ".join(findings(outcomes))  # beside a tenant there is none
+    assert findings(outcomes).medians == ""  # beside a tenant there is none
 
 
 def test_a_broken_target_is_a_sentence_with_its_figure() -> None:
     """What is wrong with a run is said, with the number that shows it."""
-    late = Outcome(scenario="02 C200 K50 logn", seed=1, ratio=1.5, reads=1000, queue_429=3, inside_gate=1)
+    late = Outcome(
+        scenario="02 C200 K50 logn", seed=1, makespan=1400.0, ratio=1.5, reads=1000, inside_gate=1,
+        wasted=0.5, starved=14.0, queue_429=3, queue_bursts=2, rate_429=1, rate_bursts=1,
+    )  # fmt: skip
     said = " / ".join(verdict(late, by_number("02")).broken)
-    for part in ("1.500 times the clairvoyant", "3 queue 429s", "1 calls inside a gate", "1000 reads"):
+    for part in (
+        "1.500 times the clairvoyant", "3 queue 429s", "1 calls inside a gate", "1000 reads",
+        "0.500 polls wasted", "starved 1.00 %", "1 bursts of rate 429s", "the account adds up to 0.000 s",
+    ):  # fmt: skip
         assert part in said
+
+
+def test_a_greedy_tenant_costs_at_most_one_burst_for_each_retry_after() -> None:
+    """A hundred seconds at a Retry-After of 1 s hold a hundred and one bursts, and no more."""
+    scenario = by_number("34")
+    beside = Outcome(scenario=scenario.name, seed=1, makespan=100.0, ratio=1.5, account={"gate": 100.0})
+    assert verdict(replace(beside, queue_bursts=101), scenario).broken == ()
+    (said,) = verdict(replace(beside, queue_bursts=102), scenario).broken
+    assert said.startswith("102 bursts of 429s")
+
+
+def test_what_is_excused_has_a_limit_of_its_own() -> None:
+    """A figure beyond its target is excused by name, up to what is derived for it and not beyond."""
+    for limit in LIMITS:
+        assert by_number(limit.number)
+    scenario = by_number("65")
+    run = Outcome(scenario=scenario.name, seed=1, makespan=900.0, account={"drain": 900.0})
+    found = verdict(replace(run, ratio=1.04), scenario)
+    assert found.broken == ()
+    assert "docs/pacing-limits.md, section 3" in found.excused[0]
+    assert verdict(replace(run, ratio=1.05), scenario).broken
+
+
+def test_a_unit_that_is_unknown_and_costs_something_must_have_been_said() -> None:
+    """The same slow run is a miss without the flag, and none with it."""
+    scenario = by_number("21")
+    run = Outcome(scenario=scenario.name, seed=1, makespan=900.0, ratio=2.6, account={"unit": 900.0})
+    assert verdict(run, scenario).broken
+    named = replace(run, starved_by_unit=True)
+    assert verdict(named, scenario).broken == ()
+    assert len(findings([named]).unit) == 1
+
+
+def test_a_document_of_figures_is_short() -> None:
+    """Six digits of each number, and of the account what is not 0."""
+    figures = Outcome(scenario="02", seed=1, ratio=1.23456789, account={"drain": 2.0, "unit": 0.0}).as_json()
+    assert figures["ratio"] == 1.23457
+    assert figures["account"] == {"drain": 2.0}
+
+
+def test_the_last_request_of_a_wave_rival_is_sent_again_when_refused() -> None:
+    """A refusal at the end of the batch, with nothing new left to send, does not leave it hanging."""
+    client = RIVALS["poll every second"](Scenario(name="00 one", requests=1, capacity=10), 1)
+    room = Answer(200, {}, {"admissionQueue": {"depth": 0, "capacity": 10}})
+    sent: list[int] = []
+    for now in (0.0, 5.0):
+        assert list(client.act(now=now).calls) == [StatusRead()]
+        client.answered(StatusRead(), room, sent_at=now, now=now + 0.1)
+        sent += [call.index for call in client.act(now=now + 0.1).calls if isinstance(call, Submission)]
+        client.answered(Submission(0), Answer(429, {"Retry-After": "1"}, {}), sent_at=now, now=now + 0.2)
+    assert sent == [0, 0]
 
 
 def test_a_wave_that_waits_for_a_full_drain_starves_small_queues() -> None:

@@ -90,6 +90,13 @@ def test_an_unknown_unit_that_starves_the_service_is_named() -> None:
     assert run.queue_429 == 0
 
 
+def test_an_unknown_unit_that_leaves_room_to_others_is_named() -> None:
+    """Beside a client that takes all that is left, the safe charge costs a share, and that is said."""
+    run = outcome("34", "auto")
+    assert not run.unit_known
+    assert run.starved_by_unit
+
+
 @pytest.mark.parametrize(("number", "client"), BOUNDS)
 def test_time_is_booked_on_the_bound_that_held(number: str, client: str) -> None:
     """The account adds up to the run, and its largest share names what would have to change."""

@@ -1,8 +1,10 @@
 """
 What people use instead, as policies in the same simulation.
 
-A rival only has to get the batch admitted: it collects for free, with no call and no delay. Its makespan ends
-with its last capture. Where it needs a number that nobody can know, it is given the right one.
+A rival only has to get the batch admitted: it collects for free, with no call and no delay, and spends
+nothing of a request-rate window on that; nor does the clairvoyant that it is measured against. Its
+makespan ends with its last capture. Where it needs a number that nobody can know, it is given the right one:
+what depth counts, or the rate that queue, window and other tenants leave on average.
 """
 
 from __future__ import annotations
@@ -12,8 +14,8 @@ from types import MappingProxyType
 
 from pacer.simulation.network import Network, SimulationError
 from pacer.simulation.outcome import PATIENCE, Outcome, outcome
-from pacer.simulation.reference import drain, reference
-from pacer.simulation.rivals.backoff import AdditiveIncrease, FixedConcurrency, FixedRate
+from pacer.simulation.reference import reference, sustained
+from pacer.simulation.rivals.backoff import AdditiveIncrease, FixedConcurrency, FixedRate, PoliteConcurrency
 from pacer.simulation.rivals.base import Rival
 from pacer.simulation.rivals.cubic import AwsAdaptive
 from pacer.simulation.rivals.waves import FixedSleep, FullDrain, PollEverySecond
@@ -22,8 +24,7 @@ from pacer.simulation.scenario import Scenario
 
 def _rate(share: float) -> Callable[[Scenario, int], Rival]:
     def build(scenario: Scenario, seed: int) -> Rival:
-        per_request = scenario.captures / scenario.requests
-        return FixedRate(scenario, seed, rate=share * drain(scenario) / per_request)
+        return FixedRate(scenario, seed, rate=share * sustained(scenario))
 
     return build
 
@@ -34,6 +35,7 @@ RIVALS: Mapping[str, Callable[[Scenario, int], Rival]] = MappingProxyType(
         "wave, full drain": FullDrain,
         "poll every second": PollEverySecond,
         "16 at once, exponential": FixedConcurrency,
+        "16 at once, Retry-After": PoliteConcurrency,
         "rate, right": _rate(1.0),
         "rate, half": _rate(0.5),
         "rate, double": _rate(2.0),
@@ -54,7 +56,7 @@ def run_rival(scenario: Scenario, name: str, *, seed: int) -> Outcome:
     if name not in RIVALS:
         raise LookupError(f"no rival is called {name!r}; there are {', '.join(RIVALS)}")
     network = Network(scenario, seed=seed)
-    measure = reference(scenario, seed)
+    measure = reference(scenario, seed, collects=False)
     error = ""
     try:
         network.run(RIVALS[name](scenario, seed), limit=PATIENCE * measure.clairvoyant)

@@ -31,6 +31,14 @@ class FixedConcurrency(Rival):
         return now + pause * self.chance.random()
 
 
+class PoliteConcurrency(FixedConcurrency):
+    """The same, but a worker sleeps as long as Retry-After says, and up to a second more."""
+
+    def refused(self, index: int, seconds: float, *, now: float) -> float:
+        """Wait for what was said, with some jitter."""
+        return now + seconds + self.chance.random()
+
+
 class FixedRate(Rival):
     """
     A leaky bucket.
@@ -58,16 +66,25 @@ class FixedRate(Rival):
 
 
 class AdditiveIncrease(Rival):
-    """A window of submissions in flight: one more a round, half on a 429 (TCP's rule)."""
+    """
+    A window of submissions in flight: one more a round, half on a 429 (TCP's rule).
+
+    It sends nothing before a Retry-After is over.
+    """
 
     def __init__(self, scenario: Scenario, seed: int) -> None:
         super().__init__(scenario, seed)
         self._window = 1.0
         self._cut_at = -INFINITY
+        self._closed_until = 0.0
 
     def may_send(self, *, now: float) -> bool:
-        """While the window has room."""
-        return self.in_flight < int(self._window)
+        """While the window has room, outside of a gate."""
+        return now >= self._closed_until and self.in_flight < int(self._window)
+
+    def next_at(self, *, now: float) -> float:
+        """When the gate opens."""
+        return self._closed_until if self._closed_until > now else INFINITY
 
     def accepted(self, *, now: float) -> None:
         """Grow."""
@@ -77,4 +94,5 @@ class AdditiveIncrease(Rival):
         """Halve, once a round trip."""
         if now - self._cut_at > self.scenario.rtt:
             self._window, self._cut_at = max(1.0, self._window / 2), now
+        self._closed_until = max(self._closed_until, now + seconds)
         return now + seconds

@@ -53,6 +53,9 @@ class Rival:
     def read(self, depth: int, capacity: int, *, now: float) -> None:
         """Take a snapshot."""
 
+    def unread(self, seconds: float, *, now: float) -> None:
+        """A status read met a 429 with that Retry-After."""
+
     def accepted(self, *, now: float) -> None:
         """A request was accepted."""
 
@@ -70,7 +73,7 @@ class Rival:
         if not self.unaccepted:
             return Turn(done=True)
         calls: list[Call] = []
-        while (self._due(now) or self.backlog) and self.may_send(now=now):
+        while self.head(now=now) is not None and self.may_send(now=now):
             index = heappop(self._retries)[1] if self._due(now) else self.backlog.popleft()
             self.in_flight += 1
             self.tries[index] = self.tries.get(index, 0) + 1
@@ -88,7 +91,7 @@ class Rival:
                 queue = answer.body["admissionQueue"]
                 self.read(queue["depth"], queue["capacity"], now=now)
             else:
-                self.read(0, 0, now=now)
+                self.unread(seconds, now=now)
         elif isinstance(call, Submission):
             self.in_flight -= 1
             if answer.status == 202:
@@ -96,6 +99,12 @@ class Rival:
                 self.accepted(now=now)
             else:
                 heappush(self._retries, (self.refused(call.index, seconds, now=now), call.index))
+
+    def head(self, *, now: float) -> int | None:
+        """Return the request that is next: one whose wait is over before a new one; None if there is none."""
+        if self._due(now):
+            return self._retries[0][1]
+        return self.backlog[0] if self.backlog else None
 
     def _due(self, now: float) -> bool:
         return bool(self._retries) and self._retries[0][0] <= now

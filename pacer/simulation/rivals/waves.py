@@ -2,7 +2,8 @@
 The documentation's three steps, taken literally: read the snapshot, submit ``capacity - depth``,
 let it drain.
 
-Children are counted, as one of the documentation's pages does.
+What depth counts, which the documentation leaves open, they are told. A wave leaves at once, over as many
+connections as it takes.
 """
 
 from __future__ import annotations
@@ -25,19 +26,21 @@ class Waves(Rival):
     def __init__(self, scenario: Scenario, seed: int) -> None:
         super().__init__(scenario, seed)
         self._room = 0
+        self._empty = False
         self._reading = False
         self._read_at = 0.0
 
     def may_send(self, *, now: float) -> bool:
         """While the wave lasts. A request larger than the queue goes alone."""
-        if not self.backlog or self._room <= 0:
+        head = self.head(now=now)
+        if head is None or self._room <= 0:
             return False
-        cost = self.scenario.fan_outs[self.backlog[0]]
-        return cost <= self._room or self._room == self.scenario.capacity
+        return self._cost(head) <= self._room or self._empty
 
     def sent(self, index: int, *, now: float) -> None:
         """Count it against the room."""
-        self._room -= self.scenario.fan_outs[index]
+        self._room -= self._cost(index)
+        self._empty = False
 
     def wants_reading(self, *, now: float) -> bool:
         """Once the wave is out and its time is over."""
@@ -50,7 +53,13 @@ class Waves(Rival):
         """Open the next wave."""
         self._reading = False
         self._room = self.wave(depth, capacity)
+        self._empty = depth == 0
         self._read_at = now + self.pause
+
+    def unread(self, seconds: float, *, now: float) -> None:
+        """The whole client waits."""
+        self._reading = False
+        self._read_at = now + max(seconds, self.pause)
 
     def wave(self, depth: int, capacity: int) -> int:
         """Return the size of the wave."""
@@ -65,6 +74,9 @@ class Waves(Rival):
     def next_at(self, *, now: float) -> float:
         """When the next reading is due."""
         return self._read_at if self._read_at > now and not self._reading else INFINITY
+
+    def _cost(self, index: int) -> int:
+        return self.scenario.cost(self.scenario.fan_outs[index])
 
 
 class FixedSleep(Waves):

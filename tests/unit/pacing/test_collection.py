@@ -25,9 +25,9 @@ def outstanding(*fan_outs: int, at: float = 0.0) -> Collection:
     return collection
 
 
-def seen(collection: Collection, at: float, inflight: int | None, *, crowded: bool = False) -> None:
+def seen(collection: Collection, at: float, inflight: int | None, *, shared: bool = False) -> None:
     """Feed a snapshot that was asked for and answered at *at*."""
-    collection.snapshot(at=at, asked_at=at, inflight=inflight, by_surface=None, crowded=crowded)
+    collection.snapshot(at=at, asked_at=at, inflight=inflight, by_surface=None, shared=shared)
 
 
 def read(collection: Collection, call: JobRead, at: float, *, terminal: bool) -> None:

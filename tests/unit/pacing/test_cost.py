@@ -115,7 +115,7 @@ def test_a_learnt_unit_is_used_from_the_first_wave_of_a_resume() -> None:
 
 
 def test_with_others_on_the_key_nothing_is_learnt() -> None:
-    """Evidence that others may have disturbed changes nothing (PACING.md pitfall 13)."""
+    """Evidence that others may have disturbed changes nothing (pitfall 13)."""
     service = Service(unit="both", capacity=40, workers=10, latency=3.0)
     world = World(service, [Item(n, 3) for n in range(200)])
     for second in range(1, 400):

@@ -16,7 +16,7 @@ from .world import World
 
 
 def test_a_first_reading_says_nothing_of_drain() -> None:
-    """One reading is no rate; nor is a second one before anything has left (PACING.md pitfall 2)."""
+    """One reading is no rate; nor is a second one before anything has left (pitfall 2)."""
     drain = Drain()
     drain.read(at=0.0, depth=0, capacity=100, cost=1.0)
     assert drain.rate is None

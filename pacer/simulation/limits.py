@@ -1,0 +1,73 @@
+"""
+What single scenarios make impossible, or cost: which target, up to what, and why.
+
+Each line is derived in docs/pacing-limits.md, in the section it names. Nothing else is excused.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pacer.simulation.scenario import Scenario
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """
+    One target of one scenario.
+
+    Attributes:
+        number: Of the scenario.
+
+        target: As in :mod:`pacer.simulation.targets`.
+
+        most: What the figure may be there. Bursts for 429s of the queue (per 100 submissions beside polite
+            tenants), a share of the run for starvation, a multiple of their bound for reads.
+
+        why: In a few words.
+
+        section: Of docs/pacing-limits.md.
+    """
+
+    number: str
+    target: str
+    most: float
+    why: str
+    section: str
+
+
+RUNNING = "depth includes what runs, and one unit of the queue is an idle worker"
+SHUT = "the queue shut without notice, and lacked what had drained since the last wave"
+FASTER = "the service became faster than it had ever been between two reads"
+MET = "another client is met before it is seen, and costs what is in flight"
+SHORT = "how long captures take must be learnt, which costs some twenty reads once"
+ASKED = "others ask for all that is left, and come back each second"
+STALE = "a snapshot older than the last wave shows its room as free"
+
+LIMITS: tuple[Limit, ...] = (
+    Limit("60", "reads", 12.0, RUNNING, "section 3"),
+    Limit("61", "reads", 15.0, RUNNING, "section 3"),
+    Limit("61", "starvation", 0.025, RUNNING, "section 3"),
+    Limit("61", "makespan", 1.03, RUNNING, "section 3"),
+    Limit("65", "starvation", 0.04, SHUT, "section 3"),
+    Limit("65", "makespan", 1.045, SHUT, "section 3"),
+    Limit("84", "starvation", 0.02, FASTER, "section 3"),
+    Limit("84", "makespan", 1.06, FASTER, "section 3"),
+    Limit(
+        "69", "queue 429s", 10.0, "a snapshot older than the last wave shows its room as free", "section 1"
+    ),
+    Limit("31", "queue 429s", 5.0, ASKED, "section 6"),
+    Limit("31", "makespan", 1.25, ASKED, "section 6"),
+    Limit("30", "makespan", 1.06, "the others' demand is random", "section 6"),
+    Limit("83", "queue 429s", 4.0, MET, "section 6"),
+    Limit("83", "starvation", 0.08, "a gate of 30 s outlasts a queue of 18 s", "section 6"),
+    Limit("32", "wasted", 0.08, SHORT, "section 6"),
+    Limit("34", "wasted", 0.08, SHORT, "section 6"),
+)
+
+
+def limit_of(scenario: Scenario, target: str) -> Limit | None:
+    """Return what *scenario* is allowed beyond *target*; None if nothing is."""
+    return next(
+        (limit for limit in LIMITS if (limit.number, limit.target) == (scenario.number, target)), None
+    )
