@@ -179,7 +179,7 @@ def _oracle(scenario: Scenario, seed: int, *, collects: bool, cycle: float = 0.0
             break  # all is read
         now = min(INFINITY if event is None else event, opens)
         if cycle and index < scenario.requests:
-            now = ceil(now / cycle - 1e-9) * cycle
+            now = max(now, ceil(now / cycle - 1e-9) * cycle)  # rounded down it would stand still
         service.advance(now=now)
     return now, idle / scenario.workers, fillings
 
