@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -87,6 +88,7 @@ def main(words: Sequence[str]) -> None:
     for part in options.parts:
         if part not in (*PARTS, "render", "all"):
             parser.error(f"there is no part {part!r}; there are all, render, {', '.join(PARTS)}")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that no child outlives us
     for name, measure in PARTS.items():
         if name in options.parts or "all" in options.parts:
             found = measure(options.only)

@@ -12,7 +12,7 @@ import sys
 import tempfile
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,8 @@ from benchmarks.rivals import PACER
 from benchmarks.scenarios import CUT_OFF, EVERY, LONG_LIST, Match
 from pacer.sandbox import SANDBOX_KEY
 from pacer.simulation.scenario import Scenario
+
+ROOT = Path(__file__).parents[1]
 
 AT_ONCE = 6
 """Clients measured side by side: together they keep about half a core busy."""
@@ -59,7 +61,7 @@ async def serving(match: str, folder: Path) -> AsyncIterator[Server]:
     """Run a server for *match* until the context is left."""
     account = folder / "met.json"
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "benchmarks.server", match, str(account), stdout=PIPE
+        sys.executable, "-m", "benchmarks.server", match, str(account), stdout=PIPE, cwd=ROOT
     )
     try:
         assert process.stdout is not None
@@ -68,9 +70,7 @@ async def serving(match: str, folder: Path) -> AsyncIterator[Server]:
             raise RuntimeError("the sandbox did not come up")
         yield Server(process, url, account)
     finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
+        await _end(process)
 
 
 async def start(client: str, url: str, source: Path, folder: Path) -> Process:
@@ -86,6 +86,7 @@ async def start(client: str, url: str, source: Path, folder: Path) -> Process:
             stdin=DEVNULL,
             stdout=out,
             stderr=errors,
+            cwd=ROOT,
             env={**os.environ, "AISEARCH_API_KEY": SANDBOX_KEY},
         )
 
@@ -117,10 +118,16 @@ async def _meet(match: Match, client: str, server: Server, source: Path, folder:
                 process = await start(client, server.url, source, folder)
             await process.wait()
     except TimeoutError:
-        process.kill()
-        await process.wait()
         return False
+    finally:
+        await _end(process)
     return True
+
+
+async def _end(process: Process) -> None:
+    if process.returncode is None:
+        process.kill()
+    await process.wait()
 
 
 def _told(client: str, folder: Path) -> int | None:
@@ -178,16 +185,14 @@ async def peaks(clients: Iterable[str], sizes: Sequence[int], seconds: float) ->
                 async with serving(LONG_LIST, folder) as server:
                     process = await start(client, server.url, source, folder)
                     try:
-                        async with asyncio.timeout(START_UP):
-                            await server.news()
-                            await server.news()
-                            await asyncio.sleep(seconds)
-                    except TimeoutError:
-                        pass  # it is measured all the same
-                    peak = high_water(process.pid)
-                    if process.returncode is None:
-                        process.kill()
-                    await process.wait()
+                        with suppress(TimeoutError):  # it is measured all the same
+                            async with asyncio.timeout(START_UP):
+                                await server.news()
+                                await server.news()
+                                await asyncio.sleep(seconds)
+                        peak = high_water(process.pid)
+                    finally:
+                        await _end(process)
         print(
             f"memory: {client}: {size:,} requests: {'-' if peak is None else f'{peak / 1e6:,.0f} MB'}",
             flush=True,
@@ -199,7 +204,11 @@ async def peaks(clients: Iterable[str], sizes: Sequence[int], seconds: float) ->
 
 def high_water(pid: int) -> int | None:
     """Return the largest resident set that the process has had, in bytes (Linux); None if it has ended."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+    try:
+        text = Path(f"/proc/{pid}/status").read_text()
+    except FileNotFoundError:
+        return None
+    for line in text.splitlines():
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) * 1024
     return None

@@ -108,7 +108,8 @@ def places() -> Mapping[str, str]:
         "rate_ratio": f"{paced['rate_ratio']:.2f}",
         "cpu_ratio": f"{paced['cpu_ratio']:.2f}",
         "growth": f"{cost['memory']['growth']:.2f}",
-        "million": _megabytes(cost["memory"]["peaks"][-1]["bytes"]),
+        "most_requests": f"{cost['memory']['peaks'][-1]['requests']:,}",
+        "most_memory": _megabytes(cost["memory"]["peaks"][-1]["bytes"]),
     }
 
 
@@ -177,7 +178,8 @@ def _wins(matches: Mapping[tuple[str, str], Any]) -> str:
         lines += [
             f"- *{match}*: {run['client']} took {run['ratio']:.2f} times the ideal, pacer "
             f"{_makespan(matches[PACER, match])}; it met {run['refused']} 429s, sent "
-            f"{run['inside_gate']} calls inside a gate, and {run['doubled']} of its requests were accepted twice."
+            f"{run['inside_gate']} calls inside a gate, and "
+            f"{run['doubled']} of its requests were accepted twice."
             for run in sorted(faster, key=_speed)
         ]
     return "\n".join(lines) or "Nobody was faster than pacer by more than half a percent at any of them."
@@ -189,7 +191,9 @@ def _speed(run: Mapping[str, Any]) -> float:
 
 
 def _cost(cost: Mapping[str, Any]) -> str:
-    paced, memory = cost["submissions"], cost["memory"]["growth"]
+    paced, memory, deciding = cost["submissions"], cost["memory"], cost["deciding"]
+    sizes = [f"{peak['requests']:,}" for peak in memory["peaks"]]
+    waiting = [f"{found['backlog']:,}" for found in deciding["decisions"]]
     rows = (
         ("submissions a second", "a bare aiohttp loop", paced["rate_ratio"], "at least 0.7", "submissions"),
         ("CPU a submission", "the same loop", paced["cpu_ratio"], "at most 1.5", "submissions"),
@@ -201,8 +205,14 @@ def _cost(cost: Mapping[str, Any]) -> str:
             "at least 0.5",
             "intake",
         ),
-        ("memory, 1,000,000 requests", "10,000 requests", memory, "at most 1.25", "memory"),
-        ("`decide()`, 1,000,000 waiting", "1,000 waiting", cost["deciding"]["growth"], "flat", "deciding"),
+        (f"memory, {sizes[-1]} requests", f"{sizes[0]} requests", memory["growth"], "at most 1.25", "memory"),
+        (
+            f"`decide()`, {waiting[-1]} waiting",
+            f"{waiting[0]} waiting",
+            deciding["growth"],
+            "flat",
+            "deciding",
+        ),
         ("`pacer --version`", "`import typer`", cost["start_up"]["ratio"], "at most 1.5", "start_up"),
     )
     return table(

@@ -1,9 +1,9 @@
 """
 ``python -m benchmarks.server MATCH FILE``: the sandbox for one client, in a process of its own.
 
-It prints its base URL, ``first`` when it is first called, and ``third`` once a third of the batch is accepted.
-On SIGTERM it lets what was accepted run to its end (in no time: the model is pure), writes what it met to FILE as
-JSON, and ends.
+It prints its base URL, ``first`` when it is first called, and ``third`` once a third of the batch is
+accepted. On SIGTERM it lets what was accepted run to its end (in no time: the model is pure), writes what it
+met to FILE as JSON, and ends.
 """
 
 from __future__ import annotations

@@ -9,8 +9,11 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from aiohttp import web
+
+ROOT = Path(__file__).parents[2]
 
 LIFETIME = 1_800.0
 """Seconds after which it ends by itself, should nobody end it."""
@@ -21,7 +24,7 @@ STATUS = {"admissionQueue": {"depth": 0, "capacity": 1_000_000}}
 @contextmanager
 def instant_service() -> Iterator[str]:
     """Run one until the context is left; yields its base URL."""
-    process = subprocess.Popen([sys.executable, "-m", __name__], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen([sys.executable, "-m", __name__], stdout=subprocess.PIPE, text=True, cwd=ROOT)
     try:
         assert process.stdout is not None
         url = process.stdout.readline().strip()

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import import_module
+from importlib.util import find_spec
 from types import MappingProxyType
 from typing import Any
 
@@ -83,12 +83,4 @@ RIVALS: Mapping[str, Setup] = MappingProxyType(
 
 def missing(name: str) -> tuple[str, ...]:
     """Return what is not installed of what the client called *name* needs."""
-    return tuple(need for need in RIVALS[name].needs if not _importable(need))
-
-
-def _importable(name: str) -> bool:
-    try:
-        import_module(name)
-    except ImportError:
-        return False
-    return True
+    return tuple(need for need in RIVALS[name].needs if find_spec(need) is None)

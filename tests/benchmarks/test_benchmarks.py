@@ -4,6 +4,8 @@ The programs of ``benchmarks/`` run, their judge is fair, and what they print is
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -88,10 +90,17 @@ async def test_a_client_over_a_real_socket(client: str) -> None:
     assert (verdict.admitted, verdict.doubled, verdict.unaware, verdict.refused) == (12, 0, 0, 0)
 
 
-def test_the_cost_programs_run() -> None:
-    """Each measurement comes to an end with figures, however few."""
-    assert submissions.measure(requests=20, rounds=1)["cpu_ratio"] > 0
-    assert intake.measure(requests=20, rounds=1)["ratio"] > 0
-    assert deciding.measure(backlogs=(10, 20), decisions=30)["growth"] > 0
-    assert start_up.measure(rounds=1)["ratio"] > 0
-    assert memory.measure(sizes=(10, 20))["growth"] > 0
+@pytest.mark.parametrize(
+    ("measure", "figure"),
+    [
+        (partial(submissions.measure, requests=20, rounds=1), "cpu_ratio"),
+        (partial(intake.measure, requests=20, rounds=1), "ratio"),
+        (partial(deciding.measure, backlogs=(10, 20), decisions=30), "growth"),
+        (partial(start_up.measure, rounds=1), "ratio"),
+        (partial(memory.measure, sizes=(10,)), "growth"),
+    ],
+    ids=["submissions", "intake", "deciding", "start_up", "memory"],
+)
+def test_a_cost_program_runs(measure: Callable[[], dict[str, Any]], figure: str) -> None:
+    """Each measurement comes to an end with a figure, however little it measures."""
+    assert measure()[figure] > 0
