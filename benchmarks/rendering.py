@@ -97,7 +97,8 @@ def places() -> Mapping[str, str]:
         ),
         "simulated": _simulated(simulation["runs"], lambda run: f"{run['ratio']:.3f}"),
         "simulated_429s": _simulated(simulation["runs"], lambda run: str(run["queue_429"] + run["rate_429"])),
-        "our_worst": f"{max(_speed(run) for run in ours if run['match'] != 'killed'):.2f}",
+        "guesses": _span(len(setup.guessed) for name, setup in RIVALS.items() if name != PACER),
+        "our_worst": _makespan(max((run for run in ours if run["match"] != "killed"), key=_speed)),
         "our_429s": str(sum(run["refused"] for run in ours)),
         "our_429s_where": _where(ours, "refused"),
         "our_inside": str(sum(run["inside_gate"] for run in ours)),
@@ -169,19 +170,15 @@ def _megabytes(size: float | None) -> str:
 
 
 def _wins(matches: Mapping[tuple[str, str], Any]) -> str:
-    """Return a line for each client that was faster than pacer somewhere, by more than half a percent."""
+    """Return a line for each service where somebody was faster than pacer, by more than half a percent."""
     lines = []
     for match in MATCHES:
-        ours = _speed(matches[PACER, match])
+        ours = matches[PACER, match]
         runs = [matches[name, match] for name in _clients(matches) if name != PACER]
-        faster = [run for run in runs if _speed(run) < ours - 0.005]
-        lines += [
-            f"- *{match}*: {run['client']} took {run['ratio']:.2f} times the ideal, pacer "
-            f"{_makespan(matches[PACER, match])}; it met {run['refused']} 429s, sent "
-            f"{run['inside_gate']} calls inside a gate, and "
-            f"{run['doubled']} of its requests were accepted twice."
-            for run in sorted(faster, key=_speed)
-        ]
+        faster = sorted((run for run in runs if _speed(run) < _speed(ours) - 0.005), key=_speed)
+        if faster:
+            named = (f"{run['client']} {run['ratio']:.2f} with {run['refused']} 429s" for run in faster)
+            lines.append(f"- *{match}* (pacer {_makespan(ours)}): {'; '.join(named)}.")
     return "\n".join(lines) or "Nobody was faster than pacer by more than half a percent at any of them."
 
 
@@ -243,10 +240,13 @@ def _where(runs: Iterable[Mapping[str, Any]], field: str) -> str:
 
 def _range(matches: Mapping[tuple[str, str], Any], field: str) -> str:
     """Return the least and the most that the other clients have in all."""
-    sums = [
-        sum(matches[name, match][field] for match in MATCHES) for name in _clients(matches) if name != PACER
-    ]
-    return f"{min(sums):,} to {max(sums):,}"
+    others = [name for name in _clients(matches) if name != PACER]
+    return _span(sum(matches[name, match][field] for match in MATCHES) for name in others)
+
+
+def _span(numbers: Iterable[int]) -> str:
+    known = list(numbers)
+    return f"{min(known):,} to {max(known):,}"
 
 
 def plots() -> list[Path]:

@@ -33,7 +33,18 @@ def peak(url: str, requests: int) -> int:
         write_batch(source, requests)
         with log.open("wb") as errors:
             process = subprocess.Popen(
-                [sys.executable, "-m", "pacer", "run", str(source), "--base-url", url, "--no-collect"],
+                [
+                    sys.executable,
+                    "-m",
+                    "pacer",
+                    "run",
+                    str(source),
+                    "--base-url",
+                    url,
+                    "--no-collect",
+                    "--log-format",
+                    "json",
+                ],
                 env={**os.environ, "AISEARCH_API_KEY": "sk_none"},
                 stdout=subprocess.DEVNULL,
                 stderr=errors,
@@ -57,7 +68,7 @@ def _watched(process: subprocess.Popen[bytes]) -> int:
 
 def _until_it_submits(process: subprocess.Popen[bytes], log: Path) -> None:
     deadline = time.monotonic() + LONGEST_INTAKE
-    while b"wave 1:" not in log.read_bytes():
+    while b'"run.started"' not in log.read_bytes():
         if process.poll() is not None or time.monotonic() > deadline:
             raise RuntimeError(f"pacer run has submitted nothing: {log.read_text()[-300:]}")
         time.sleep(0.05)
