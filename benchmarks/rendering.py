@@ -123,9 +123,10 @@ def table(headings: Row, rows: Iterable[Row]) -> str:
 
 
 def _measured(machine: Mapping[str, Any]) -> str:
+    busy = ", a busy machine: provisional" if machine["load"] > machine["cores"] else ""
     return (
         f"{machine['date']}, {machine['cores']} cores, {machine['system']}, Python {machine['python']}, "
-        f"load {machine['load']} at the end"
+        f"load {machine['load']} at the end{busy}"
     )
 
 
