@@ -72,12 +72,15 @@ class Admission:
     @property
     def reserve(self) -> float:
         """Units kept free for others and for our own uncertainty."""
-        return self._asked_reserve + min(self.costs.margin, (self._capacity or 0) / 2)
+        margin = self.costs.margin
+        return self._asked_reserve + (min(margin, (self._capacity or 0) / 2) if margin else 0.0)
 
     @property
     def _asked_reserve(self) -> float:
         """Units the user wants kept free."""
-        return max(float(self._policy.reserve), self._policy.reserve_share * (self._capacity or 0))
+        policy = self._policy
+        share = policy.reserve_share * (self._capacity or 0) if policy.reserve_share else 0.0
+        return max(float(policy.reserve), share)
 
     @property
     def headroom(self) -> float:
@@ -320,7 +323,9 @@ class Admission:
 
     def grow(self, *, rtt: float) -> None:
         """One more at a time with each acceptance, while filling the queue would take long as things are."""
-        if not self.reactive and self.headroom / max(self.mean_cost, 1.0) * rtt > FILL_WITHIN * self.limit:
+        if self.reactive or self.limit >= self._policy.concurrency:
+            return
+        if self.headroom / max(self.mean_cost, 1.0) * rtt > FILL_WITHIN * self.limit:
             self.limit = min(self.limit + 1.0, float(self._policy.concurrency))
 
     def starved(self, *, rate: float | None, rtt: float) -> None:

@@ -32,10 +32,12 @@ class Unit(Enum):
     CHILDREN = (0, 1)
     BOTH = (1, 1)
 
+    def __init__(self, per_parent: int, per_child: int) -> None:
+        self._per_parent, self._per_child = per_parent, per_child  # `value` is slow, and this is asked often
+
     def cost(self, fan_out: int, requests: int = 1) -> int:
         """Return what *requests* with *fan_out* children in all add to depth."""
-        per_parent, per_child = self.value
-        return per_parent * requests + per_child * fan_out
+        return self._per_parent * requests + self._per_child * fan_out
 
 
 READINGS_NEEDED = 4

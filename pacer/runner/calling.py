@@ -7,8 +7,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from anyio.abc import TaskGroup
-
 from pacer.api.protocol import SearchApi
 from pacer.clock import Clock
 from pacer.errors import PacerError
@@ -16,6 +14,7 @@ from pacer.journal.protocol import Accepted, CaptureEnded, Rejected, Returned, S
 from pacer.pacing.controller import PacingController
 from pacer.pacing.events import JobRead, StatusRead, Throttled, Unasked, WindowTold, Withdrawn
 from pacer.runner.calls import Timing, Verdicts, job_read, status_read, submitted
+from pacer.runner.crew import Crew
 from pacer.runner.ends import Ends
 from pacer.runner.hand import Bell, InHand
 from pacer.runner.notebook import Notebook
@@ -59,7 +58,7 @@ class Calling:
         self._jitter = jitter
         self._stopping = stopping
 
-    async def submit_all(self, calls: TaskGroup, requests: tuple[int, ...]) -> None:
+    async def submit_all(self, crew: Crew, requests: tuple[int, ...]) -> None:
         """Write the intents, then send: a request never leaves unrecorded."""
         wall = self._clock.wall()
         try:
@@ -67,7 +66,7 @@ class Calling:
         except PacerError:
             return  # the run ends on the writer's failure; nothing leaves
         for index in requests:
-            calls.start_soon(self._submit, index)
+            crew.start(self._submit, index)
 
     async def _submit(self, index: int) -> None:
         hand, sent_at = self._hand, self._clock.monotonic()

@@ -19,6 +19,7 @@ from pacer.pacing.decisions import Bound, Collect, Finished, GiveUp, ReadSnapsho
 from pacer.pacing.policy import Policy
 from pacer.runner.arrivals import Arrivals
 from pacer.runner.calling import Calling
+from pacer.runner.crew import Crew
 from pacer.runner.ends import Ends
 from pacer.runner.feeder import Feeder, recalled
 from pacer.runner.hand import Bell, InHand
@@ -174,7 +175,9 @@ class Runner:
         async with anyio.create_task_group() as writing:
             writing.start_soon(self._write)
             async with anyio.create_task_group() as calls:
-                ended = await self._pace(calls)
+                crew = Crew(calls)
+                ended = await self._pace(calls, crew)
+                crew.dismiss()
                 self._notebook.wave_closed()
                 if not isinstance(ended, Finished):
                     await self._wind_down(calls)
@@ -234,7 +237,7 @@ class Runner:
 
     # The rhythm -----------------------------------------------------------------------
 
-    async def _pace(self, calls: TaskGroup) -> Finished | Stop | None:
+    async def _pace(self, calls: TaskGroup, crew: Crew) -> Finished | Stop | None:
         """Obey the core until it says that all is over, or we are interrupted (None)."""
         controller = self.controller
         while not self._interrupted and self._writer.failure is None:
@@ -246,10 +249,10 @@ class Runner:
             match decision:
                 case SubmitWave(requests=requests):
                     self._notebook.submitting(self._hand.requests[index].fan_out for index in requests)
-                    calls.start_soon(self._calling.submit_all, calls, requests)
+                    calls.start_soon(self._calling.submit_all, crew, requests)
                 case Collect(reads=reads):
                     for read in reads:
-                        calls.start_soon(self._calling.read_job, read)
+                        crew.start(self._calling.read_job, read)
                     if self._writer.full:
                         await self._writer.commit()
                 case ReadSnapshot():

@@ -117,8 +117,7 @@ class SqliteJournal:
         with failures.using(self._path):
             cursor = self._connection.execute("BEGIN IMMEDIATE")
             try:
-                for entry in entries:
-                    apply(cursor, entry)
+                apply(cursor, entries)
                 cursor.execute("COMMIT")
             finally:
                 self._roll_back()

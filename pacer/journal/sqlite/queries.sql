@@ -49,6 +49,12 @@ UPDATE progress
 SET state = 1, sent_at = ?2, first_sent_at = coalesce(first_sent_at, ?2)
 WHERE idx = ?1 AND state IN (0, 1);
 
+-- name: mark_all_sent
+-- The same for many at once: JSON array of idx, at.
+UPDATE progress
+SET state = 1, sent_at = ?2, first_sent_at = coalesce(first_sent_at, ?2)
+WHERE idx IN (SELECT value FROM json_each(?1)) AND state IN (0, 1);
+
 -- name: mark_returned
 -- sent -> pending: idx. Only the last send is known to have failed; an earlier one stays in doubt.
 UPDATE progress

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from itertools import groupby
 from typing import Any, NoReturn
 
 from pacer.journal.codec import pack, to_text
@@ -35,14 +36,33 @@ STATES = ("pending", "sent", "accepted", "done", "rejected")
 ACCEPTED, DONE = 2, 3
 
 
-def apply(cursor: sqlite3.Cursor, entry: Entry) -> None:
+def apply(cursor: sqlite3.Cursor, entries: Iterable[Entry]) -> None:
     """
-    Apply *entry* inside the transaction that is open.
+    Apply *entries* in order, inside the transaction that is open.
 
     Raises:
         ValueError: there is no such transition. The caller rolls back.
     """
-    _APPLY[type(entry)](cursor, entry)
+    for at, alike in groupby(entries, key=_sent_at):
+        if at is not None:
+            _sent_together(cursor, [entry.index for entry in alike if isinstance(entry, Sent)], at)
+            continue
+        for entry in alike:
+            _APPLY[type(entry)](cursor, entry)
+
+
+def _sent_at(entry: Entry) -> float | None:
+    """Return what the intents of one wave have in common; None for anything else."""
+    return entry.at if isinstance(entry, Sent) else None
+
+
+def _sent_together(cursor: sqlite3.Cursor, indexes: list[int], at: float) -> None:
+    """Mark a whole wave by one statement; if one of it cannot be sent, find out which."""
+    if cursor.execute(SQL["mark_all_sent"], (to_text(indexes), at)).rowcount == len(set(indexes)):
+        return
+    for index in indexes:
+        if cursor.execute(SQL["mark_sent"], (index, at)).rowcount != 1:
+            _refuse(cursor, index, "be sent")
 
 
 def _appended(cursor: sqlite3.Cursor, entry: Appended) -> None:
@@ -56,11 +76,6 @@ def _appended(cursor: sqlite3.Cursor, entry: Appended) -> None:
         )
     cursor.execute(SQL["append_progress"], (record.index, record.fan_out))
     cursor.execute(SQL["append_totals"], (record.fan_out,))
-
-
-def _sent(cursor: sqlite3.Cursor, entry: Sent) -> None:
-    if cursor.execute(SQL["mark_sent"], (entry.index, entry.at)).rowcount != 1:
-        _refuse(cursor, entry.index, "be sent")
 
 
 def _returned(cursor: sqlite3.Cursor, entry: Returned) -> None:
@@ -148,7 +163,6 @@ def _refuse(cursor: sqlite3.Cursor, index: int, what: str) -> NoReturn:
 
 _APPLY: Mapping[type, Callable[[sqlite3.Cursor, Any], None]] = {
     Appended: _appended,
-    Sent: _sent,
     Returned: _returned,
     Accepted: _accepted,
     Rejected: _rejected,
