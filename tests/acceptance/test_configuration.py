@@ -105,7 +105,7 @@ def test_all_is_well(sandbox: Start, pacer_at: Point) -> None:
     code, found, written = examined(pacer)
     assert code == 0
     settings = [text for _, text in found["settings"]]
-    assert "run, plan: --reserve 10%, from pacer.toml" in settings
+    assert "run, plan, status: --reserve 10%, from pacer.toml" in settings
     assert "run: --concurrency 32, from PACER_CONCURRENCY" in settings
     assert ("warning", "PACER_REPETE is set, and is no setting") in found["settings"]
     assert found["url"] == [("ok", f"{service.base_url}, from AISEARCH_BASE_URL")]
