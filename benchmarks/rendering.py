@@ -57,9 +57,9 @@ def places() -> Mapping[str, str]:
     return {
         "rivals_measured": _measured(rivals["measured"]),
         "cost_measured": _measured(cost["measured"]),
-        "simulation_date": simulation["measured"]["date"],
-        "rivals_date": rivals["measured"]["date"],
-        "cost_date": cost["measured"]["date"],
+        "simulation_date": _date(simulation["measured"]),
+        "rivals_date": _date(rivals["measured"]),
+        "cost_date": _date(cost["measured"]),
         "cut_off": f"{CUT_OFF:.0f}",
         "requests": f"{MATCHES['alone'].scenario.requests}",
         "services": table(("name", "service"), ((name, match.title) for name, match in MATCHES.items())),
@@ -123,11 +123,16 @@ def table(headings: Row, rows: Iterable[Row]) -> str:
 
 
 def _measured(machine: Mapping[str, Any]) -> str:
-    busy = ", a busy machine: provisional" if machine["load"] > machine["cores"] else ""
     return (
-        f"{machine['date']}, {machine['cores']} cores, {machine['system']}, Python {machine['python']}, "
-        f"load {machine['load']} at the end{busy}"
+        f"{_date(machine)}, {machine['cores']} cores, {machine['system']}, Python {machine['python']}, "
+        f"load {machine['load']} at the end"
     )
+
+
+def _date(machine: Mapping[str, Any]) -> str:
+    """Return when it was measured, and whether it must be measured again."""
+    busy = " on a busy machine: provisional" if machine["load"] > machine["cores"] else ""
+    return f"{machine['date']}{busy}"
 
 
 def _clients(matches: Mapping[tuple[str, str], Any]) -> list[str]:
