@@ -60,14 +60,14 @@ class Command:
             **options,
         )
 
-    def __call__(self, *words: str, typed: str | None = None, within: float = 60) -> Ran:
+    def __call__(self, *words: str, typed: str | None = None, within: float = 120) -> Ran:
         """Run it to its end."""
         began = time.monotonic()
-        process = self.start(*words, stdin=subprocess.PIPE)
-        try:
-            out, err = process.communicate(typed or "", timeout=within)
-        finally:
-            process.kill()
+        with self.start(*words, stdin=subprocess.PIPE) as process:
+            try:
+                out, err = process.communicate(typed or "", timeout=within)
+            finally:
+                process.kill()
         return Ran(process.returncode, out, err, time.monotonic() - began)
 
     def results(self, name: str = "batch.results.jsonl") -> list[dict[str, Any]]:
@@ -94,11 +94,9 @@ class Sandbox:
 
     def stop(self) -> list[dict[str, Any]]:
         """End it and return its history."""
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGINT)
-            self.process.wait(20)
-        assert self.process.stdout is not None
-        self.process.stdout.close()
+        with self.process:  # closes its pipe, and waits
+            if self.process.poll() is None:
+                self.process.send_signal(signal.SIGINT)
         return [json.loads(line) for line in self._history.read_text().splitlines()]
 
 
