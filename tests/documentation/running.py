@@ -146,7 +146,7 @@ class Reader:
         assert all(len(row) == len(header) for row in rows)
 
     def _yaml(self, text: str) -> None:
-        for document in yaml.safe_load_all(text):
+        for document in yaml.safe_load_all(_included(text)):
             if document.get("kind") == "CronJob":
                 self._container(document["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"][0])
 
@@ -159,7 +159,7 @@ class Reader:
             words = [word.replace(path, str(self.folder / "mounted" / path[1:])) for word in words]
         names = {each["name"] for each in container["env"]}
         assert names >= {"AISEARCH_API_KEY"}
-        self._run([word.replace("$(JOB_NAME)", "captures-29401320") for word in words], 0)
+        self._run([word.replace("$(JOB)", "nightly-captures-29391240") for word in words], 0)
 
     def _run(self, words: list[str], expected: int) -> None:
         done = subprocess.run(
@@ -208,6 +208,11 @@ def left_out(page: Path) -> Iterator[tuple[str, str]]:
             action, reason = example.parsed
             assert action == "next", "a mark leaves one block out"
             yield str(next(marked).parsed).partition("\n")[0], reason
+
+
+def _included(text: str) -> str:
+    """Return *text* with the files of ``examples/`` that it includes."""
+    return re.sub(r'--8<-- "(examples/[\w.-]+)"', lambda found: (ROOT / found[1]).read_text(), text)
 
 
 def _without_numbers(line: str) -> str:
