@@ -19,7 +19,7 @@ LEFT_OUT = {
     ("README.md", "16:31:31 wave 1: 20 requests, "),
     ("README.md", "python3 -m venv .venv && .venv"),
     ("docs/configuration.md", "All is well."),
-    ("docs/events.md", '{"at": "2026-11-26T03:55:59.976'),
+    ("docs/events.md", '{"at": "2026-11-26T03:55:59.97'),
     ("docs/how-pacing-works.md", "python docs/site/pictures.py"),
     ("docs/index.md", "python3 -m venv .venv"),
     ("docs/index.md", "03:45:23 429 RATE_LIMIT_EXCEED"),
