@@ -191,7 +191,7 @@ class PacingController:
     def _window_shut(self, now: float) -> WaitUntil | Stop:
         """What would be sent now would meet a 429 that asks for as much patience."""
         opens_at, most = self.window.opens_at(now=now), self.policy.max_retry_after
-        if INFINITY > opens_at > now + most:
+        if INFINITY > opens_at > now + most and not self.window.guessed:
             self.stop(
                 "RETRY_AFTER_TOO_LONG",
                 f"the request-rate window opens only in {opens_at - now:,.0f} s, more than --max-retry-after "

@@ -184,6 +184,11 @@ class Window:
             return INFINITY
         return self._ends_at
 
+    @property
+    def guessed(self) -> bool:
+        """Whether its next opening rests on a length that nobody has told, and nothing has proven."""
+        return not (self.proven or self._told_on_success) and (self._computed or self.trailing)
+
     # What outlives an invocation ------------------------------------------------
 
     def recall(self, *, limit: int, length: float, resets_at: float, now: float) -> None:

@@ -258,12 +258,13 @@ class World:
         """
         What its waves are judged by.
 
-        Where others submit, captures stay in flight for ever, or the number of workers changes, the
-        snapshots lie about what our requests add to depth, and no client can know the unit for sure:
-        then by the least of all.
+        Where others submit, captures stay in flight for ever, the number of workers changes, or
+        snapshots are old, they lie about what our requests add to depth, and no client can know the
+        unit for sure: then by the least of all.
         """
         service = self.plan.service
         lies = service.tenants or service.endless or any(c.field == "workers" for c in service.schedule)
+        lies = lies or any(fault.kind == "stale" for fault in self.plan.faults)
         guessed = self.plan.policy.unit is UnitChoice.AUTO
         return "parents" if lies and guessed else self.plan.service.unit
 

@@ -248,3 +248,22 @@ def test_a_window_that_opens_in_a_day_stops_the_batch(resets_in: float, stops: b
         assert f"{resets_in:,.0f} s" in decision.reason
     else:
         assert decision == WaitUntil(0.1 + resets_in, Bound.WINDOW)
+
+
+def test_a_length_that_is_only_guessed_does_not_stop_the_batch() -> None:
+    """What nobody has told is waited for and found out; only a told opening can be called too late."""
+    window = Window()
+    for _ in range(2):
+        window.sent(at=0.0)
+        window.answered(at=0.0)
+    window.refused(at=2000.0, limit=2, resets_in=10.0)
+    assert window.length == 3600.0
+    assert not window.guessed  # it opens when it was told to
+    assert window.opens_at(now=2000.0) == 2010.0
+
+    for _ in range(2):
+        window.sent(at=2020.0)
+        window.answered(at=2020.0)
+
+    assert window.opens_at(now=2020.0) == 2010.0 + 3600.0
+    assert window.guessed
