@@ -167,8 +167,7 @@ class Arrivals:
                     self._controller.receive(Adopted(now, index, now, children, record.surfaces, ended))
                     self._bell.ring()
             case Unclear():
-                self._hand.doubtful.add(index)
-                self._notebook.doubted(record.id, outcome)
+                self._ends.doubted(index, record.id, outcome, sent=True)
                 self._feeder.doubt(record)
             case Refused(verdict=Verdict.ASIDE):
                 self.queue([record])

@@ -111,9 +111,7 @@ class Calling:
             case Admitted():
                 self._ends.admitted(index, request.id, request.fan_out, outcome, verdicts)
             case Unclear(sent=sent):
-                if sent:
-                    self._hand.doubtful.add(index)
-                self._notebook.doubted(request.id, outcome)
+                self._ends.doubted(index, request.id, outcome, sent=sent)
             case Refused():
                 for entry in verdicts.entries:
                     if isinstance(entry, Rejected):

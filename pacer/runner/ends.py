@@ -14,7 +14,7 @@ from pacer.runner.hand import InHand
 from pacer.runner.notebook import Notebook
 from pacer.runner.observer import Observer
 from pacer.runner.writer import JournalWriter
-from pacer.wire.replies import Admitted
+from pacer.wire.replies import Admitted, Unclear
 
 
 class Ends:
@@ -50,7 +50,7 @@ class Ends:
         """The service has a request, and has perhaps ended some of it."""
         hand = self._hand
         hand.requests.pop(index, None)
-        hand.doubtful.discard(index)
+        self._certain(index)
         hand.held.discard(index)
         known = KnownJob(request, outcome.job, outcome.children, len(outcome.children) or fan_out)
         if self._collect:
@@ -69,11 +69,24 @@ class Ends:
         """A request has ended as an error."""
         hand = self._hand
         queued = hand.requests.pop(index, None)
-        hand.doubtful.discard(index)
+        self._certain(index)
         hand.held.discard(index)
         # The sync lane's are not queued, and have one capture.
         self._notebook.rejected(request, entry, fan_out=1 if queued is None else queued.fan_out)
         self._observer.rejected(index, entry)
+
+    def doubted(self, index: int, request: str, outcome: Unclear, *, sent: bool) -> None:
+        """No usable reply came; *sent*: a copy of the request may be with the service."""
+        new = sent and index not in self._hand.doubtful
+        if new:
+            self._hand.doubtful.add(index)
+        self._notebook.doubted(request, outcome, new=new)
+
+    def _certain(self, index: int) -> None:
+        """What became of a request is known now."""
+        if index in self._hand.doubtful:
+            self._hand.doubtful.discard(index)
+            self._notebook.certain()
 
     def capture_ended(self, entry: CaptureEnded, known: KnownJob) -> None:
         """A capture has ended."""

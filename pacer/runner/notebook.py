@@ -129,9 +129,14 @@ class Notebook:
         self._progress.accepted += 1
         self._progress.captures += surplus
 
-    def doubted(self, request: str, outcome: Unclear) -> None:
-        """A submission brought no usable reply."""
+    def doubted(self, request: str, outcome: Unclear, *, new: bool) -> None:
+        """A submission brought no usable reply; *new*: it was not in doubt before."""
+        self._progress.in_doubt += new
         self.tell(happening.REQUEST_DOUBTED, request=request, reason=outcome.reason)
+
+    def certain(self) -> None:
+        """What became of a request that was in doubt is known now."""
+        self._progress.in_doubt -= 1
 
     def rejected(self, request: str, entry: Rejected, *, fan_out: int) -> None:
         """A request ended as an error, and with it the *fan_out* captures expected of it."""

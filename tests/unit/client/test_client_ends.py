@@ -251,6 +251,21 @@ async def test_progress_is_true_at_any_moment() -> None:
         assert p.progress.captures_ended == 60
 
 
+async def test_progress_counts_what_is_in_doubt_now() -> None:
+    """A request counts once from its first lost reply until it is known what became of it."""
+    world = World(Fault("cut", on="submit", committed=True, calls=(2, 3, 13)))
+    in_doubt: list[int] = []
+    async with world.pacer() as p:
+        running = asyncio.create_task(p.run(requests(12)))
+        while not running.done():
+            in_doubt.append(p.progress.in_doubt)
+            await asyncio.sleep(0.1)
+        await running
+        assert p.progress.in_doubt == 0
+    assert max(in_doubt) == 2
+    assert world.submissions.count(world.submissions[1]) >= 2
+
+
 async def test_a_listener_hears_every_happening() -> None:
     """The same names as in the log."""
     world = World()

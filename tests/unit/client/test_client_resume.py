@@ -85,7 +85,9 @@ async def test_pending_hands_out_what_was_admitted_or_is_in_doubt() -> None:
     async with world.pacer() as p:
         jobs = [job async for job in p.pending()]
         assert len(jobs) == len({job.request for job in jobs}) == before.accepted + before.sent
+        assert p.progress.in_doubt == before.sent
         captures = [await job.result() for job in jobs]
+        assert p.progress.in_doubt == 0
         assert all(job.id and job.id == captured[0].job for job, captured in zip(jobs, captures, strict=True))
         assert [job async for job in p.pending()] == []
     after = world.journal.counts()
