@@ -11,15 +11,7 @@ from typing import Annotated
 
 import typer
 
-from pacer.cli.doctor import doctor
-from pacer.cli.export import EPILOG as EXPORT_EPILOG
-from pacer.cli.export import export
-from pacer.cli.plan import plan
-from pacer.cli.report import report
-from pacer.cli.run import EPILOG, run
-from pacer.cli.sandbox import sandbox
-from pacer.cli.simulate import simulate
-from pacer.cli.status import status
+from pacer.cli import doctor, export, plan, report, run, sandbox, simulate, status
 from pacer.version import __version__
 
 app = typer.Typer(
@@ -51,11 +43,11 @@ def _pacer(
     """
 
 
-app.command(epilog=EPILOG)(run)
-app.command()(plan)
-app.command()(status)
-app.command()(doctor)
-app.command()(report)
-app.command(epilog=EXPORT_EPILOG)(export)
-app.command()(sandbox)
-app.command()(simulate)
+app.command(epilog=run.EPILOG)(run.run)
+app.command(epilog=plan.EPILOG)(plan.plan)
+app.command(epilog=status.EPILOG)(status.status)
+app.command(epilog=doctor.EPILOG)(doctor.doctor)
+app.command(epilog=report.EPILOG)(report.report)
+app.command(epilog=export.EPILOG)(export.export)
+app.command(epilog=sandbox.EPILOG)(sandbox.sandbox)
+app.command(epilog=simulate.EPILOG)(simulate.simulate)

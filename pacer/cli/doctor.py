@@ -12,6 +12,14 @@ import typer
 from pacer.cli.exits import end
 from pacer.cli.options import CONFIG_VARIABLE, AllowHttp, BaseUrl, Json
 
+EPILOG = """
+[b]Examples[/b]: before the first run; in a check of a deployment
+
+pacer doctor
+
+pacer doctor --json
+"""
+
 
 def doctor(
     context: typer.Context,

@@ -12,6 +12,16 @@ from pacer.cli.exits import end
 from pacer.cli.options import AllowHttp, BaseUrl, Config, Json, MaxCredits, MaxRequests, ReserveOption, Unit
 from pacer.pacing.policy import UnitChoice
 
+EPILOG = """
+[b]Examples[/b]: without a key nothing is sent; what a budget buys; for a program
+
+pacer plan captures.jsonl
+
+pacer plan captures.jsonl --max-credits 5000 --reserve 20%
+
+pacer plan captures.jsonl --json
+"""
+
 
 def plan(
     source: Annotated[

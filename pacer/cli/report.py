@@ -12,6 +12,16 @@ import typer
 from pacer.cli.exits import end, write_json
 from pacer.cli.options import Json
 
+EPILOG = """
+[b]Examples[/b]: the tables; one page with pictures that opens offline; for a program
+
+pacer report captures.pacer.db
+
+pacer report captures.pacer.db --html report.html
+
+pacer report captures.pacer.db --json
+"""
+
 
 def report(
     journal: Annotated[

@@ -77,9 +77,10 @@ def _invocation(number: int, invocation: Invocation) -> list[tuple[str, str]]:
     rows = [
         (f"Invocation {number}", f"{_when(invocation.started_at)}, {end}"),
         (
-            "Submitted",
+            "Sent",
             f"{count(invocation.requests, 'request')} ({count(invocation.captures, 'capture')}) "
-            f"in {count(invocation.waves, 'wave')}, on {count(invocation.snapshots, 'snapshot')}"
+            f"in {count(invocation.waves, 'wave')}, what had to be sent again included, "
+            f"on {count(invocation.snapshots, 'snapshot')}"
             + (f", {invocation.snapshots_failed:,} more failed" if invocation.snapshots_failed else ""),
         ),
         ("429s", _numbers(invocation.throttled) or "none"),

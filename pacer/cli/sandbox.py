@@ -11,6 +11,16 @@ import typer
 
 from pacer.cli.exits import end
 
+EPILOG = """
+[b]Examples[/b]: a service of your own; one that refuses and loses replies; a shared key
+
+pacer sandbox --port 8700
+
+pacer sandbox --capacity 20 --rate-limit 60 --fault cut:share=0.05
+
+pacer sandbox --tenant bursting --latency 3
+"""
+
 
 def sandbox(
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 takes a free one.")] = 0,

@@ -11,6 +11,16 @@ import typer
 from pacer.cli.exits import end
 from pacer.cli.options import Json
 
+EPILOG = """
+[b]Examples[/b]: some services; all of them; beside what people use instead
+
+pacer simulate 01 16 tenant
+
+pacer simulate --seeds 3
+
+pacer simulate 02 34 --rivals
+"""
+
 
 def simulate(
     scenarios: Annotated[

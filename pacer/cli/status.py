@@ -11,6 +11,14 @@ import typer
 from pacer.cli.exits import end
 from pacer.cli.options import AllowHttp, BaseUrl, Config, Json, ReserveOption
 
+EPILOG = """
+[b]Examples[/b]: once; every ten seconds, as JSON lines
+
+pacer status
+
+pacer status --watch --every 10 --json
+"""
+
 
 def status(
     base_url: BaseUrl = None,

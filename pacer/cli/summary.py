@@ -248,7 +248,7 @@ def closing_sentences(summary: Summary) -> list[str]:
     if outcome is not None and outcome.code.startswith("AUTH"):
         again = "Set the right key in AISEARCH_API_KEY, then run the same command again to resume."
     if outcome is not None and outcome.code in RAISED and not in_sandbox:
-        again = f"Run the same command again with a larger {RAISED[outcome.code]} to go on."
+        again = f"To go on, run the command again with a larger {RAISED[outcome.code]}."
     if outcome is not None and outcome.kind == "interrupted":
         return [
             f"Interrupted: {_sent(counts):,} of {count(counts.requests, 'request')} sent, "

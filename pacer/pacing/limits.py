@@ -60,7 +60,7 @@ class Limits:
                     f"the {policy.max_credits:,} allowed"
                 )
             case Bound.MAX_REQUESTS:
-                reason = f"{self.requests:,} requests were sent, as many as are allowed"
+                reason = f"as many requests were sent as are allowed: {self.requests:,}"
             case _:
                 reason = "the time to submit is over, and requests are left"
         return Stop(bound.name, reason, drained=True)
