@@ -124,7 +124,7 @@ def test_a_limit_says_that_it_must_be_raised(flag: str) -> None:
     """The same command with the same limit would only stop again."""
     code = flag[2:].replace("-", "_").upper()
     (said,) = closing_sentences(summary(outcome("stopped", code, "As many as allowed."), pending=5, ended={}))
-    assert said.endswith(f"Run the same command again with a larger {flag} to go on.")
+    assert said.endswith(f"To go on, run the command again with a larger {flag}.")
 
 
 def test_what_failed_can_be_retried() -> None:
