@@ -27,7 +27,6 @@ from pacer.pacing.decisions import (
     Finished,
     GiveUp,
     ReadSnapshot,
-    Stop,
     SubmitWave,
     WaitUntil,
 )
@@ -188,10 +187,21 @@ class PacingController:
                 f"nothing was accepted or ended for {policy.no_progress_after:,.0f} s; run again later",
             )
 
-    def _window_shut(self, now: float) -> WaitUntil | Stop:
-        """What would be sent now would meet a 429 that asks for as much patience."""
-        opens_at, most = self.window.opens_at(now=now), self.policy.max_retry_after
-        if INFINITY > opens_at > now + most and not self.window.guessed:
+    def _window_shut(self, now: float) -> Decision:
+        """
+        Wait for the window to open.
+
+        Where the service has told that it opens only beyond ``--max-retry-after``, what would be sent now
+        would meet a 429 that asks for as much patience: stop. Where that is only computed, ask: one call
+        goes alone, and is let through or told the truth.
+        """
+        window, most = self.window, self.policy.max_retry_after
+        opens_at = window.opens_at(now=now)
+        if INFINITY > opens_at > now + most:
+            if not window.opening_told:
+                window.forget_length()
+                self._state.alone = True
+                return self._decide(now)
             self.stop(
                 "RETRY_AFTER_TOO_LONG",
                 f"the request-rate window opens only in {opens_at - now:,.0f} s, more than --max-retry-after "
@@ -327,6 +337,7 @@ class PacingController:
                 "limit": window.limit,
                 "length": window.length,
                 "resets_at": window.resets_at,
+                "told": float(window.opening_told),
             }
         return known
 

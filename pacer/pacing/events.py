@@ -377,7 +377,7 @@ class Memory:
         unit: The unit that was learnt, if any.
 
         window: What was learnt of the rate window: ``limit``, ``length``
-            (seconds) and ``resets_at``; empty if nothing.
+            (seconds), ``resets_at``, and ``told``: 1 if the service has said the latter; empty if nothing.
 
         probed: The one probing phase that ``Policy.probe`` allows was used.
 

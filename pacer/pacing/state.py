@@ -91,7 +91,11 @@ class State:
         if memory.window:
             window = memory.window
             self.window.recall(
-                limit=int(window["limit"]), length=window["length"], resets_at=window["resets_at"], now=now
+                limit=int(window["limit"]),
+                length=window["length"],
+                resets_at=window["resets_at"],
+                told=bool(window.get("told", True)),
+                now=now,
             )
 
     @property

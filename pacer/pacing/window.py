@@ -185,13 +185,18 @@ class Window:
         return self._ends_at
 
     @property
-    def guessed(self) -> bool:
-        """Whether its next opening rests on a length that nobody has told, and nothing has proven."""
-        return not (self.proven or self._told_on_success) and (self._computed or self.trailing)
+    def opening_told(self) -> bool:
+        """Whether the service itself has said when it opens; else that is computed from its length."""
+        return not (self._computed or self.trailing)
+
+    def forget_length(self) -> None:
+        """Its length makes no sense: find it out anew."""
+        self.length = self._ends_at = self._left = None
+        self.proven = self.trailing = self._alone = False
 
     # What outlives an invocation ------------------------------------------------
 
-    def recall(self, *, limit: int, length: float, resets_at: float, now: float) -> None:
+    def recall(self, *, limit: int, length: float, resets_at: float, told: bool, now: float) -> None:
         """
         Take over what an earlier invocation learnt.
 
@@ -202,6 +207,7 @@ class Window:
         resets_at = min(resets_at, now + length)
         self._ends_at = resets_at if now < resets_at else _boundary_after(resets_at, now, length)
         self._left = 0 if now < resets_at else None
+        self._computed = not told or now >= resets_at
 
     @property
     def resets_at(self) -> float | None:

@@ -14,7 +14,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -146,7 +146,7 @@ class World:
         number, began = len(self.invocations), loop.time()
         self.invocations.append(Invocation(began, float("inf"), clock_offset=self.clock_offset))
         process = Process(
-            plan=self.plan,
+            plan=replace(self.plan, resend_in_doubt=self.plan.resend_in_doubt or self._insists(began)),
             journal=self.journal_path,
             results=self.results_path,
             network=self.network,
@@ -193,6 +193,10 @@ class World:
         last = [outcome.split()[1] for outcome in self.outcomes[-3:]]
         stuck = stops >= 4 and {*last} <= {"NO_PROGRESS", "OUTAGE"}
         return bool(self.plan.open_ended) and healed and stuck
+
+    def _insists(self, now: float) -> bool:
+        """Whether the user, whom other clients have held up for a day, has what is in doubt sent again."""
+        return len(self.outcomes) > len(self.plan.ends) + 1 and now > 86_400.0
 
     def _pause(self, end: End, outcome: Outcome | None, stops: int) -> float:
         if outcome is None or outcome.kind == "interrupted":

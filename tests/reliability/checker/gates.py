@@ -80,7 +80,8 @@ def _closings(history: History) -> Iterator[Closing]:
 
 def _closing(history: History, exchange: Exchange) -> Closing | None:
     entry = exchange.entry
-    if exchange.read_at is None or exchange.lost or entry.retry_seconds is None:
+    until = exchange.closed_until
+    if exchange.read_at is None or exchange.lost or until is None:
         return None
     if entry.status == 429:
         lane = entry.gate or ANYTHING
@@ -90,8 +91,6 @@ def _closing(history: History, exchange: Exchange) -> Closing | None:
         lane = ANYTHING
     else:
         return None
-    is_date = entry.retry_after is not None and not entry.retry_after.isdigit()
-    until = (entry.at if is_date else exchange.read_at) + entry.retry_seconds
     return Closing(lane, exchange.read_at, until, history.invocation_of(exchange))
 
 

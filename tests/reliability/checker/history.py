@@ -59,6 +59,14 @@ class Exchange:
     lost: bool = False
     invocation: int | None = None
 
+    @property
+    def closed_until(self) -> float | None:
+        """When what its Retry-After closes opens, in time as the service has it; None without one."""
+        if self.read_at is None or self.entry.retry_seconds is None:
+            return None
+        is_date = self.entry.retry_after is not None and not self.entry.retry_after.isdigit()
+        return (self.entry.at if is_date else self.read_at) + self.entry.retry_seconds
+
 
 @dataclass(frozen=True, slots=True)
 class Invocation:

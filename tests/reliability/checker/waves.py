@@ -74,7 +74,7 @@ def _read(state: Known, exchange: Exchange) -> None:
     entry = exchange.entry
     if entry.what == "submit" and entry.gate == "queue" and not exchange.lost:
         assert exchange.read_at is not None
-        state.reopens_at = max(state.reopens_at, exchange.read_at + (entry.retry_seconds or 0.0))
+        state.reopens_at = max(state.reopens_at, exchange.closed_until or exchange.read_at)
     if entry.what != "status" or (entry.status == 429 and not exchange.lost):
         return
     if _is_usable(exchange):

@@ -7,8 +7,9 @@ from math import inf, nextafter
 import pytest
 
 from pacer.pacing.controller import PacingController
-from pacer.pacing.decisions import Bound, Finished, ReadSnapshot, Stop, WaitUntil
-from pacer.pacing.events import Item, Memory, Queued, WindowTold
+from pacer.pacing.decisions import Bound, Finished, ReadSnapshot, Stop, SubmitWave, WaitUntil
+from pacer.pacing.events import Item, Memory, Queued, Submission, Throttled, WindowTold
+from pacer.pacing.gates import Lane
 from pacer.pacing.window import Window
 
 from .service import RateWindow, Service
@@ -227,7 +228,7 @@ def test_others_never_shut_a_window_for_good() -> None:
 def test_a_window_remembered_by_a_clock_set_back_opens_within_its_length() -> None:
     """A wall clock that was set back by hours between two invocations does not make a short window long."""
     window = Window()
-    window.recall(limit=20, length=10.0, resets_at=7200.0, now=0.0)
+    window.recall(limit=20, length=10.0, resets_at=7200.0, told=True, now=0.0)
 
     assert window.room(now=0.0) == 0
     assert window.opens_at(now=0.0) == 10.0
@@ -250,20 +251,30 @@ def test_a_window_that_opens_in_a_day_stops_the_batch(resets_in: float, stops: b
         assert decision == WaitUntil(0.1 + resets_in, Bound.WINDOW)
 
 
-def test_a_length_that_is_only_guessed_does_not_stop_the_batch() -> None:
-    """What nobody has told is waited for and found out; only a told opening can be called too late."""
-    window = Window()
+def test_an_opening_that_is_only_computed_is_asked_for() -> None:
+    """
+    Hours away by a length that nobody has told, it neither stops the batch nor is slept on: one call goes
+    alone. Let through, the batch goes on; told so by the service, it stops.
+    """
+    controller = running()
+    window = controller.window
     for _ in range(2):
         window.sent(at=0.0)
         window.answered(at=0.0)
     window.refused(at=2000.0, limit=2, resets_in=10.0)
-    assert window.length == 3600.0
-    assert not window.guessed  # it opens when it was told to
-    assert window.opens_at(now=2000.0) == 2010.0
-
+    assert (window.length, window.opening_told, window.opens_at(now=2000.0)) == (3600.0, True, 2010.0)
     for _ in range(2):
         window.sent(at=2020.0)
         window.answered(at=2020.0)
+    assert (window.opening_told, window.opens_at(now=2020.0)) == (False, 2010.0 + 3600.0)
 
-    assert window.opens_at(now=2020.0) == 2010.0 + 3600.0
-    assert window.guessed
+    asked = controller.decide(now=2020.0)
+
+    assert asked == SubmitWave((0,))
+    meanwhile = controller.decide(now=2020.0)
+    assert isinstance(meanwhile, WaitUntil)
+    assert meanwhile.bound is Bound.ROUND_TRIP
+    controller.receive(
+        Throttled(2020.1, 2020.0, Submission(0), Lane.RATE, 5000.0, 0.0, limit=2, resets_in=5000.0)
+    )
+    assert isinstance(controller.decide(now=2020.1), Stop)
