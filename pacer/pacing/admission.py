@@ -161,6 +161,11 @@ class Admission:
         room = self.ledger.headroom(self.costs.unit, reserve=self.reserve - self._asked_reserve)
         return self._asked_reserve > 0 and self.costs.cost(item.fan_out) <= room
 
+    def fits_without_margin(self, item: Item) -> bool:
+        """Return whether *item* is held back only since others took room that a snapshot had shown."""
+        room = self.ledger.headroom(self.costs.unit, reserve=self._asked_reserve)
+        return self.costs.margin > 0 and self.costs.cost(item.fan_out) <= room
+
     def fits_as(self, item: Item, unit: Unit) -> bool:
         """Return whether *item* would fit if depth counted *unit*."""
         return unit.cost(item.fan_out) <= self.ledger.headroom(unit, reserve=self.reserve)

@@ -95,6 +95,9 @@ def _bound(state: State, head: Item, now: float) -> Bound:
     busy = drain.empties_at() > now
     if admission.fits_without_reserve(head) and (costs.includes_running or not busy):
         return Bound.RESERVE  # a fuller queue would keep the service busier
+    if reading.crowded(now=now):
+        return Bound.TENANTS
     if busy:
-        return Bound.TENANTS if reading.crowded(now=now) else Bound.DRAIN
-    return Bound.TENANTS if reading.crowded(now=now) else Bound.ROUND_TRIP
+        return Bound.DRAIN
+    awaited = admission.in_flight or reading.in_flight
+    return Bound.TENANTS if not awaited and admission.fits_without_margin(head) else Bound.ROUND_TRIP

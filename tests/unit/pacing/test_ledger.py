@@ -8,7 +8,8 @@ from pacer.pacing.capacity import CapacitySnapshot, Ledger
 from pacer.pacing.controller import PacingController
 from pacer.pacing.cost import Unit
 from pacer.pacing.decisions import Bound, ReadSnapshot, SubmitWave, WaitUntil
-from pacer.pacing.events import Accepted, Item, Lost, Queued, SnapshotTaken, Submission
+from pacer.pacing.events import Accepted, Item, Lost, Queued, SnapshotTaken, Submission, Throttled
+from pacer.pacing.gates import Lane
 from pacer.pacing.policy import Policy, UnitChoice
 
 TWENTY = CapacitySnapshot(depth=4, capacity=20)
@@ -120,6 +121,24 @@ def test_the_reserve_is_kept_free_and_named(policy: Policy, wave: tuple[int, ...
     decision = controller.decide(now=0.1)
 
     assert decision == SubmitWave(wave) if wave else isinstance(decision, WaitUntil)
+
+
+@pytest.mark.parametrize(("reserve", "bound"), [(0, Bound.TENANTS), (1, Bound.RESERVE)])
+def test_a_wait_after_a_refusal_is_told_as_the_reserve_only_where_there_is_one(
+    reserve: int, bound: Bound
+) -> None:
+    """Refused though there was room, pacer keeps clear of others: no reserve, and no reply is awaited."""
+    one_left = CapacitySnapshot(depth=19 - reserve, capacity=20)
+    controller = started([1] * 9, one_left, Policy(unit=UnitChoice.PARENTS, reserve=reserve))
+    assert controller.decide(now=0.1) == SubmitWave((0,))
+    controller.receive(Throttled(0.2, 0.1, Submission(0), Lane.QUEUE, 2.0, jitter=0.5))
+
+    assert controller.decide(now=2.5) == ReadSnapshot()
+    controller.receive(SnapshotTaken(2.6, 2.5, one_left))
+    decision = controller.decide(now=2.6)
+
+    assert isinstance(decision, WaitUntil)
+    assert decision.bound is bound
 
 
 def test_a_lost_submission_keeps_its_room_until_a_read_after_the_loss() -> None:
