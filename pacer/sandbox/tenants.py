@@ -42,6 +42,8 @@ class TenantTraffic:
         tenant = self.tenant
         if now >= self._arrival:
             self._arrive()
+        if tenant.kind == "greedy" and now >= tenant.stop:
+            self._backlog = 0  # it wanted whatever there was, and wants nothing any more
         while self._backlog and now >= self._closed_until:
             refused_for = submit(tenant)
             if refused_for is not None:

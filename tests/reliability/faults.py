@@ -229,9 +229,9 @@ def conflicts(plan: Plan, chance: Random) -> None:
 
 
 def credits_run_out(plan: Plan, chance: Random) -> None:
-    """402 until someone pays."""
+    """402 until someone pays, for whatever other clients have queued as well."""
     plan.settings["credits"] = float(chance.choice((0, 10, 100)))
-    plan.changes.append(Change(chance.choice((50.0, 3000.0)), "credits", 1e6))
+    plan.changes.append(Change(chance.choice((50.0, 3000.0)), "credits", 1e12))
     plan.may_stop |= {"INSUFFICIENT_CREDITS", "HTTP_402"}
 
 

@@ -243,6 +243,17 @@ def test_a_tenant_waits_out_an_outage() -> None:
     assert admitted_by_tenants(sandbox) > 100
 
 
+def test_a_greedy_tenant_that_stops_wants_nothing_any_more() -> None:
+    """It is not left with a backlog of its own making, however long it was held up by a Retry-After."""
+    tenant = Tenant(kind="greedy", period=1.0, stop=20.0)
+    sandbox = service(workers=1, capacity=3, retry_after=6.0, tenants=(tenant,))
+    sandbox.advance(now=20.0)
+    admitted = admitted_by_tenants(sandbox)
+    assert admitted > 0
+    sandbox.advance(now=2000.0)
+    assert admitted_by_tenants(sandbox) == admitted
+
+
 def test_an_unlimited_queue_does_not_trap_a_greedy_tenant() -> None:
     """
     Where nothing ever refuses it, its turn ends all the same.
