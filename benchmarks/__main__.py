@@ -1,8 +1,9 @@
 """
 ``python -m benchmarks [PART]... [--only WORD]...``: measure, keep, render.
 
-Parts: ``rivals``, ``cost``, ``simulation`` measure and keep their results in ``benchmarks/results``;
-``render`` makes ``benchmarks/README.md``, its plots and the block in the project's README of them;
+Parts: ``rivals``, ``cost``, ``simulation``, ``targets`` measure, and keep what they find in
+``benchmarks/results``; ``render`` makes ``benchmarks/README.md``, its plots and the block in the project's
+README of them;
 ``all`` (the default) does all of that. ``--only`` takes the rivals' matches or clients, the parts of the
 cost, or the simulation's scenarios that have the word in their names; such a partial run is shown, not kept.
 """
@@ -17,7 +18,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from benchmarks import arena, simulating
+from benchmarks import arena, simulating, targets
 from benchmarks.cost import deciding, intake, memory, start_up, submissions
 from benchmarks.keeping import keep
 from benchmarks.rivals import RIVALS, missing
@@ -70,6 +71,7 @@ PARTS: Mapping[str, Callable[[Sequence[str]], dict[str, Any]]] = {
     "rivals": rivals,
     "cost": cost,
     "simulation": simulating.measure,
+    "targets": targets.measure,
 }
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+from benchmarks import targets
 from benchmarks.keeping import RESULTS, kept
 from benchmarks.rivals import PACER, RIVALS
 from benchmarks.scenarios import CUT_OFF, MATCHES
@@ -29,6 +30,7 @@ def render() -> None:
     from benchmarks.drawing import draw
 
     draw()
+    (RESULTS / "targets.md").write_text(targets.page(kept("targets")))
     README.write_text(readme())
     PROJECT_README.write_text(with_block(PROJECT_README.read_text()))
 
@@ -58,6 +60,9 @@ def places() -> Mapping[str, str]:
         "rivals_measured": _measured(rivals["measured"]),
         "cost_measured": _measured(cost["measured"]),
         "simulation_date": _date(simulation["measured"]),
+        "targets_date": kept("targets")["measured"]["date"],
+        "targets": targets.summary(kept("targets")),
+        "missed": "\n".join(f"- {sentence}" for sentence in kept("targets")["missed"]) or "Nothing.",
         "rivals_date": _date(rivals["measured"]),
         "cost_date": _date(cost["measured"]),
         "cut_off": f"{CUT_OFF:.0f}",

@@ -1,13 +1,5 @@
 """
-Simulated runs as a table, or as a JSON document.
-
-The document of ``pacer simulate --json``, version 1::
-
-    {"document": "pacer.simulation", "version": 1, "pacer": "0.1.0",
-     "missed": ["...", ...], "excused": ["...", ...], "unit_unknown": ["...", ...], "medians": "...",
-     "runs": [the fields of pacer.simulation.outcome.Outcome, ...]}
-
-``missed`` is what ends the command with 1; the others are explained in docs/pacing-limits.md.
+Simulated runs as a table, or as the document of :func:`pacer.simulation.report.document`.
 """
 
 from __future__ import annotations
@@ -20,9 +12,8 @@ from rich.table import Table
 from pacer.cli.exits import Exit, write_json
 from pacer.cli.signals import Signals
 from pacer.errors import UsageError
-from pacer.simulation.report import HEADINGS, chosen, findings, simulate, table
+from pacer.simulation.report import HEADINGS, chosen, document, findings, simulate, table
 from pacer.simulation.scenario import Scenario
-from pacer.version import __version__
 
 WIDEST = 200
 """Columns of the table where there is no terminal whose width it must fit."""
@@ -45,19 +36,8 @@ def simulated(words: Sequence[str], *, seeds: int, rivals: bool, processes: int 
         runs = list(simulate(words, seeds=range(1, seeds + 1), rivals=rivals, processes=processes))
     found = findings(runs)
     if as_json:
-        write_json(
-            {
-                "document": "pacer.simulation",
-                "version": 1,
-                "pacer": __version__,
-                "missed": found.missed,
-                "excused": found.excused,
-                "unit_unknown": found.unit,
-                "medians": found.medians,
-                "runs": [run.as_json() for run in runs],
-            },
-            indent=0,  # hundreds of runs: one figure a line tells them apart, and room is dear
-        )
+        # Hundreds of runs: a figure a line tells them apart, and room is dear.
+        write_json(document(runs), indent=0)
         return Exit.INCOMPLETE if found.missed else Exit.OK
     console = Console(highlight=False)
     if not console.is_terminal:

@@ -8,12 +8,14 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 from pacer.simulation.catalogue import scenarios
 from pacer.simulation.outcome import Outcome, run
 from pacer.simulation.rivals import RIVALS, run_rival
 from pacer.simulation.scenario import Scenario
 from pacer.simulation.targets import MEDIAN_RATIO, READS_A_FILLING, medians, verdict
+from pacer.version import __version__
 
 SEEDS = (1, 2, 3)
 
@@ -151,6 +153,29 @@ def findings(outcomes: Sequence[Outcome]) -> Findings:
         if o.starved_by_unit
     )
     return Findings(tuple(missed), tuple(excused), lost, said)
+
+
+def document(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """
+    Return the document of ``pacer simulate --json``, version 1::
+
+        {"document": "pacer.simulation", "version": 1, "pacer": "0.1.0",
+         "missed": ["...", ...], "excused": ["...", ...], "unit_unknown": ["...", ...], "medians": "...",
+         "runs": [the fields of pacer.simulation.outcome.Outcome, ...]}
+
+    ``missed`` is what ends the command with 1; the others are explained in docs/pacing-limits.md.
+    """
+    found = findings(outcomes)
+    return {
+        "document": "pacer.simulation",
+        "version": 1,
+        "pacer": __version__,
+        "missed": found.missed,
+        "excused": found.excused,
+        "unit_unknown": found.unit,
+        "medians": found.medians,
+        "runs": [outcome.as_json() for outcome in outcomes],
+    }
 
 
 def _which(o: Outcome) -> str:

@@ -13,9 +13,11 @@ import pytest
 from benchmarks.arena import play
 from benchmarks.cost import deciding, intake, memory, start_up, submissions
 from benchmarks.judging import SLACK, inside_gate, judge
+from benchmarks.keeping import RESULTS, kept
 from benchmarks.rendering import PROJECT_README, README, plots, readme, with_block
 from benchmarks.rivals import PACER
 from benchmarks.scenarios import EVERY, SMOKE
+from benchmarks.targets import page
 
 RTT = 0.04
 
@@ -39,7 +41,8 @@ def refusal(at: float, gate: str, seconds: float) -> dict[str, Any]:
 
 
 def test_the_pages_show_what_was_measured() -> None:
-    """Every figure in both READMEs is made from the kept results."""
+    """Every figure in both READMEs, and the table of targets, are made from the kept results."""
+    assert page(kept("targets")) == (RESULTS / "targets.md").read_text()
     assert readme() == README.read_text()
     text = PROJECT_README.read_text()
     assert with_block(text) == text
@@ -47,9 +50,9 @@ def test_the_pages_show_what_was_measured() -> None:
 
 def test_every_plot_is_shown() -> None:
     """No plot is drawn that no page shows, and none is shown that is not drawn."""
-    page = README.read_text()
-    assert page.count("(results/") == len(plots())
-    assert all(f"(results/{plot.name})" in page for plot in plots())
+    shown = README.read_text()
+    assert shown.count(".svg)") == len(plots())
+    assert all(f"(results/{plot.name})" in shown for plot in plots())
 
 
 def test_what_was_on_its_way_is_not_inside_the_gate() -> None:

@@ -83,10 +83,12 @@ class Running:
         return replace(ran, seconds=time.monotonic() - sent)
 
     async def kill(self) -> Ran:
-        """End it as a power cut would; if it has ended already, so be it."""
+        """End it as a power cut would, if it has not ended; return when what it had sent has arrived."""
         with suppress(ProcessLookupError):
             self.process.kill()
-        return await self.ended()
+        ran = await self.ended()
+        await asyncio.sleep(0.1)
+        return ran
 
 
 class HeldService(Service):
