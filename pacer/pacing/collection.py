@@ -3,11 +3,11 @@ Which captures to read, and when. One read per capture is the floor.
 
 Three sources of evidence, best first:
 
-- *Certain*: a parent's summary, or a snapshot asked for after the accept whose
-  ``inflight`` is 0 (for all surfaces or for the capture's own), says it has ended.
+- *Certain*: a parent's summary says it has ended.
 - *Counted*: of the captures accepted before a snapshot was asked for, all but
   ``inflight`` have ended, and mostly they are the oldest. A margin, steered so
-  that about one read in fifty finds nothing, allows for those that overtook.
+  that about one read in a hundred finds nothing, allows for those that overtook.
+  A snapshot can be an old one, so that a few are read first, more as they are hits.
 - *Scouted*: the oldest is older than captures usually get. One read goes ahead;
   while such reads find something, more follow. This finds the ended ones where
   ``inflight`` is missing or counts other clients' captures too.
@@ -29,12 +29,15 @@ from pacer.pacing.stragglers import Job, Sojourn, Stragglers
 FIRST_MARGIN = 0.15
 """The margin to begin with, as a share of what is in flight."""
 
-MISS_STEP = 4.0
-MISS_SHARE = 0.015
+MISS_STEP = 8.0
+MISS_SHARE = 0.03
 """Captures, plus a share of what is in flight, by which a read in vain widens the margin."""
 
 HITS_A_MISS = 120.0
 """Hits that narrow it as much as one miss widens it: about one read in 120 is in vain."""
+
+FIRST_LOOKS = 8.0
+"""Reads in flight at first on the word of a new count, one more for each hit: the count may be an old one."""
 
 COUNT_HOLDS = 45.0
 """Seconds for which a count of what has ended is worth more than a guess by age: beyond the next reading."""
@@ -76,6 +79,8 @@ class Collection:
         self._trusted = False
         self._share = FIRST_MARGIN  # the margin, as a share of what is in flight
         self._step = 0.0  # by which a miss widens it; 0 before a first reading
+        self._miss = 0.0  # the same in captures
+        self._looks = FIRST_LOOKS  # reads that may be in flight on the word of the count
         self.unended = 0
         self.in_flight = 0
         self.wasted = 0
@@ -124,13 +129,16 @@ class Collection:
             return
         known = max(0, self.unended - self._recent_count)
         self._told_at = at
+        self._looks = FIRST_LOOKS
         if inflight == 0:
             self._allowed = self._left = known
+            self._miss = known  # one that is still running proves the count an old one
             self._stragglers.all_ended(at, before=asked_at)
             return
         if not self._step:
             self._share = max(MISS_STEP / inflight, FIRST_MARGIN)
-        self._step = MISS_STEP / inflight + MISS_SHARE
+        self._miss = MISS_STEP + MISS_SHARE * inflight
+        self._step = self._miss / inflight
         # Reads in flight are of captures that count as unended until they are back.
         ended = known - inflight - self.in_flight
         # Who overtakes is among those in flight: the fewer there are, the fewer can have been overtaken.
@@ -153,6 +161,7 @@ class Collection:
             self._sojourn.learn(age if event.sojourn is None else event.sojourn)
             if counted:
                 self._share = max(0.0, self._share - self._step / HITS_A_MISS)
+                self._looks += 1
             if scouted:
                 self._scouts = min(2 * self._scouts, float(self._policy.concurrency))
             self._end(job, event.child)
@@ -160,6 +169,7 @@ class Collection:
         self.wasted += 1
         if counted:
             self._share += self._step
+            self._allowed = max(0.0, self._allowed - self._miss)  # the margin holds for what is still to be read as well
         if scouted:
             self._scouts = max(1.0, self._scouts / 4)
             self._sojourn.stretch()
@@ -298,7 +308,10 @@ class Collection:
 
     def _fresh_due(self, now: float) -> bool:
         """Return whether the oldest fresh capture is due by count, or because its time is over."""
-        return bool(self._fresh) and (self._allowed >= 1 or now >= self._times_out_at())
+        if not self._fresh:
+            return False
+        counted = self._allowed >= 1 and len(self._counted) < self._looks
+        return counted or now >= self._times_out_at()
 
     def _times_out_at(self) -> float:
         """When the oldest fresh capture is given up unless a last read finds it ended."""

@@ -29,7 +29,7 @@ BLOCK_DEPARTURES = 4
 """Requests that must have left for a block to be exact: fewer say nothing (pitfall 4)."""
 
 
-FEW = 3
+FEW = 5
 """Departures below which their moment cannot be predicted at all: look early."""
 
 

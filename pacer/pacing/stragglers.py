@@ -19,7 +19,7 @@ from pacer.pacing.policy import Policy
 SUMMARY_FROM = 4
 """Stragglers of one request from which one read of the parent is the cheaper look."""
 
-STRAGGLER_SHARE = 0.35
+STRAGGLER_SHARE = 0.7
 """A capture read in vain is read again after so much more of its age: those that are slow are very slow."""
 
 LONGEST_PAUSE = 60.0

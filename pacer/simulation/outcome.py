@@ -51,6 +51,8 @@ class Outcome:
 
         inflicted: 429s of other tenants per 100 of their admissions.
 
+        light, windowed: As in :class:`~.reference.Reference`: they decide which targets hold.
+
         account: Seconds by bound.
     """
 
@@ -75,6 +77,8 @@ class Outcome:
     inflicted: float = 0.0
     fillings: int = 0
     clairvoyant: float = 0.0
+    light: bool = True
+    windowed: bool = False
     unit: str = ""
     unit_known: bool = False
     starved_by_unit: bool = False
@@ -142,5 +146,7 @@ def outcome(network: Network, measure: Reference, **more: Any) -> Outcome:
         inflicted=100.0 * log.tenant_refused.get(QUEUE, 0) / max(log.tenant_admitted, 1),
         fillings=measure.fillings,
         clairvoyant=measure.clairvoyant,
+        light=measure.light,
+        windowed=measure.windowed,
         **more,
     )

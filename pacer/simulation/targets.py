@@ -16,7 +16,6 @@ from statistics import median
 
 from pacer.simulation.limits import limit_of
 from pacer.simulation.outcome import Outcome
-from pacer.simulation.reference import reference
 from pacer.simulation.scenario import Scenario
 
 MEDIAN_RATIO = 1.005
@@ -117,11 +116,10 @@ def _unit_known(outcome: Outcome, scenario: Scenario) -> Iterator[Measured]:
         said = f"{share:.2f} of the fair share beside a greedy tenant"
         yield Measured("share", outcome.ratio, 1 / FAIR_SHARE, said)
         return
-    measure = reference(scenario, outcome.seed)
-    worst = WORST_RATIO if measure.light else WORST_RATIO_HEAVY
+    worst = WORST_RATIO if outcome.light else WORST_RATIO_HEAVY
     said = f"{outcome.ratio:.3f} times the clairvoyant, above {worst}"
     yield Measured("makespan", outcome.ratio, worst, said)
-    if measure.light and not measure.windowed:
+    if outcome.light and not outcome.windowed:
         # Near the admission bound, and in a window, workers idle by design, and the makespan says all.
         share = outcome.starved / max(outcome.makespan, 1e-9)
         yield Measured("starvation", share, STARVED, f"starved {100 * share:.2f} % of the run")

@@ -47,6 +47,34 @@ def test_nothing_in_flight_means_that_all_have_ended() -> None:
     assert collection.due(now=1.0, limit=10) == ()
 
 
+def test_a_count_that_is_proved_wrong_is_not_followed() -> None:
+    """Of 200 captures that an old snapshot takes for ended, eight are looked at, and no more after one is not."""
+    collection = outstanding(200)
+    seen(collection, 1.0, 0)
+
+    first = collection.due(now=1.0, limit=100)
+    assert len(first) == 8
+    read(collection, first[0], 1.1, terminal=False)
+
+    assert collection.due(now=1.1, limit=100) == ()
+    assert collection.probably_ended == 0
+
+
+def test_a_count_that_proves_right_is_followed_ever_faster() -> None:
+    """Each read that finds its capture ended lets two more go: the reads in flight double in a round trip."""
+    collection = outstanding(200)
+    seen(collection, 1.0, 0)
+    in_flight = []
+    due = collection.due(now=1.0, limit=200)
+    while due:
+        in_flight.append(len(due))
+        for call in due:
+            read(collection, call, 1.0, terminal=True)
+        due = collection.due(now=1.0, limit=200)
+
+    assert in_flight == [8, 16, 32, 64, 80]
+
+
 def test_a_snapshot_from_before_the_accept_means_nothing() -> None:
     """``inflight`` 0 as of a moment before a request was accepted says nothing of it."""
     collection = outstanding(1, at=5.0)
@@ -273,17 +301,17 @@ def test_adopting_twice_counts_once() -> None:
 
 def test_one_read_of_a_parent_at_a_time() -> None:
     """Stragglers that join while their parent is being read wait for the next look at it."""
-    collection = outstanding(12)
+    collection = outstanding(8)
     seen(collection, 1.0, 0)
     calls = collection.due(now=1.0, limit=20)
-    for call in calls[:6]:
+    for call in calls[:4]:
         read(collection, call, 1.0, terminal=False)
     (parent,) = collection.due(now=10.0, limit=20)
-    for call in calls[6:]:
+    for call in calls[4:]:
         read(collection, call, 10.0, terminal=False)
 
     assert parent == JobRead(0, None)
     assert collection.due(now=100.0, limit=20) == ()
-    collection.parent(ParentRead(100.0, 100.0, 0, 12, frozenset(range(11))))
-    assert len(collection.due(now=100.0, limit=20)) == 11
+    collection.parent(ParentRead(100.0, 100.0, 0, 8, frozenset(range(7))))
+    assert len(collection.due(now=100.0, limit=20)) == 7
     assert collection.due(now=200.0, limit=20) == (JobRead(0, None),)
