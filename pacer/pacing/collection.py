@@ -36,8 +36,12 @@ MISS_SHARE = 0.03
 HITS_A_MISS = 120.0
 """Hits that narrow it as much as one miss widens it: about one read in 120 is in vain."""
 
-FIRST_LOOKS = 8.0
+FIRST_LOOKS = 16.0
 """Reads in flight at first on the word of a new count, one more for each hit: the count may be an old one."""
+
+FEW_LEFT = 0.15
+"""Share of the last captures up to which, if no more are in flight, all are read: few reads are in vain, and
+each margin would keep what has ended waiting for the slowest of all."""
 
 COUNT_HOLDS = 45.0
 """Seconds for which a count of what has ended is worth more than a guess by age: beyond the next reading."""
@@ -80,6 +84,7 @@ class Collection:
         self._share = FIRST_MARGIN  # the margin, as a share of what is in flight
         self._step = 0.0  # by which a miss widens it; 0 before a first reading
         self._miss = 0.0  # the same in captures
+        self._in_vain: int | None = None  # misses that the count allows, where all are read on its word
         self._looks = FIRST_LOOKS  # reads that may be in flight on the word of the count
         self.unended = 0
         self.in_flight = 0
@@ -120,8 +125,13 @@ class Collection:
         inflight: int | None,
         by_surface: Mapping[str, int] | None,
         shared: bool,
+        last: bool = False,
     ) -> None:
-        """Learn from a reading which captures have ended; *shared*: some in flight may be others'."""
+        """
+        Learn from a reading which captures have ended.
+
+        *shared*: some in flight may be others'; *last*: nothing waits to be submitted.
+        """
         while self._recent and self._recent[0][0] <= asked_at:
             self._recent_count -= self._recent.popleft()[1]
         self._trusted = inflight is not None and not shared
@@ -130,9 +140,10 @@ class Collection:
         known = max(0, self.unended - self._recent_count)
         self._told_at = at
         self._looks = FIRST_LOOKS
-        if inflight == 0:
-            self._allowed = self._left = known
-            self._miss = known  # one that is still running proves the count an old one
+        self._in_vain = None
+        if inflight == 0 or (last and not shared and inflight <= FEW_LEFT * known):
+            self._allowed, self._left = known, known - inflight
+            self._in_vain = inflight
             self._stragglers.all_ended(at, before=asked_at)
             return
         if not self._step:
@@ -168,14 +179,25 @@ class Collection:
             return
         self.wasted += 1
         if counted:
-            self._share += self._step
-            self._allowed = max(0.0, self._allowed - self._miss)  # the margin holds for what is still to be read as well
+            self._doubt()
         if scouted:
             self._scouts = max(1.0, self._scouts / 4)
             self._sojourn.stretch()
             self._scout_at = event.at + max(1.0, 0.25 * (event.at - job.accepted_at))
         job.late.add(event.child)
         self._straggle(job, event.child, event.at)
+
+    def _doubt(self) -> None:
+        """A count took a capture for ended that was still running."""
+        if self._in_vain is None:
+            self._share += self._step
+            self._allowed = max(
+                0.0, self._allowed - self._miss
+            )  # the margin holds for what is still to be read
+            return
+        self._in_vain -= 1
+        if self._in_vain < 0:
+            self._allowed = 0.0  # it was an old one
 
     def parent(self, event: ParentRead) -> None:
         """Take a parent's summary."""

@@ -43,6 +43,10 @@ GROWTH_TO_EMPTY = 1.1
 RAN_DRY = 3
 """Censored readings in a row after which nothing seen before bounds the next wait."""
 
+OF_A_GAP = 0.4
+"""Share of the mean gap between departures that is waited at most where the queue holds so little that
+no block is ever exact: a lull is chance there, and believed it would starve the service."""
+
 TOP_UP = 0.02
 """Share of the queue that may be missing where depth includes what runs. Half of it is what the
 workers idle, its inverse the reads for each filling: neither can be had for less of the other."""
@@ -67,6 +71,9 @@ class Drain:
         self._anchor_at = 0.0
         self._anchor_depth = 0.0
         self._admitted = 0.0  # since the anchor
+        self._began_at = 0.0
+        self._started = False
+        self._ran_out = 0.0  # what left until readings of 0, since it began
         self._admitted_since_read = 0.0
         self._provisional = False
         self._blocks: deque[float] = deque(maxlen=BLOCKS)
@@ -105,7 +112,8 @@ class Drain:
         """
         others = False
         if self.first_at is None:
-            self.first_at = at
+            self.first_at = self._began_at = at
+            self._ran_out = 0.0
             self._anchor(at, depth)
         else:
             elapsed = max(at - self._anchor_at, 1e-6)
@@ -115,6 +123,7 @@ class Drain:
                 self._anchor(at, depth)
             elif depth < 1:
                 if self._anchor_depth + self._admitted > 0:  # else there was nothing to drain
+                    self._ran_out += drained
                     self._censor(drained / elapsed, growth=GROWTH_TO_EMPTY if to_empty else GROWTH)
                 self._anchor(at, depth)
             elif drained >= max(1.0, min(BLOCK_DEPARTURES * cost, capacity / 4)):
@@ -159,6 +168,8 @@ class Drain:
             drop = depth - fits_at
             to_fit = (drop if drop >= FEW else drop / 2) / self._mean_rate(self.rate)
             wait = max(share * depth / self.rate - lead, to_fit)
+            if not self._best and self._ran_out:
+                wait = min(wait, max(drop, 1.0) * OF_A_GAP * (self.last_at - self._began_at) / self._ran_out)
         return self.last_at + min(wait, longest)
 
     def _mean_rate(self, rate: float) -> float:
@@ -193,6 +204,8 @@ class Drain:
         self._blocks.append(rate)
         self._best.append(rate)
         self.rate = max(self._blocks)
+        if not self._started:
+            self._started = self._provisional = True  # idle workers swallowed part of it (pitfall 3)
 
     def _censor(self, rate: float, *, growth: float) -> None:
         """A lower bound only: believe more than we believed."""

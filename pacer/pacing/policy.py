@@ -162,9 +162,9 @@ class Policy:
     tail_first: float = 0.5
     """Shortest time between reads that watch the last captures end."""
 
-    tail_share: float = 0.005
+    tail_share: float = 0.0055
     """The same as a share of the batch's elapsed time: what watching can cost the makespan."""
 
-    tail_growth: float = 0.01
+    tail_growth: float = 0.017
     """The same as a share of the time since the last admission: a heavy tail is long, and few reads
     are to watch it (simulated: without it 172 reads where 121 are the bound)."""

@@ -14,7 +14,7 @@ OTHERS_REMEMBERED = 120.0
 QUEUE_IS_OURS = 0.7
 """Own share of what is in flight from which a full queue is not contention (pitfall 16)."""
 
-MANY = 10
+MANY = 4
 """Captures in flight from which they cannot all end at once."""
 
 

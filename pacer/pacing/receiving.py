@@ -162,6 +162,7 @@ def _snapshot(state: State, event: SnapshotTaken) -> None:
         inflight=snapshot.inflight,
         by_surface=snapshot.by_surface,
         shared=reading.met_others,
+        last=admission.backlog.head(now=event.at) is None,
     )
     if snapshot.capacity is None:
         reading.failed(at=event.at)

@@ -210,10 +210,10 @@ def test_what_is_excused_has_a_limit_of_its_own() -> None:
         assert by_number(limit.number)
     scenario = by_number("65")
     run = Outcome(scenario=scenario.name, seed=1, makespan=900.0, account={"drain": 900.0})
-    found = verdict(replace(run, ratio=1.04), scenario)
+    found = verdict(replace(run, ratio=1.05), scenario)
     assert found.broken == ()
     assert "docs/pacing-limits.md, section 3" in found.excused[0]
-    assert verdict(replace(run, ratio=1.05), scenario).broken
+    assert verdict(replace(run, ratio=1.06), scenario).broken
 
 
 def test_a_unit_that_is_unknown_and_costs_something_must_have_been_said() -> None:

@@ -98,7 +98,7 @@ def test_a_wave_that_takes_longer_than_the_queue_lasts() -> None:
 
     assert world.throttled["queue"] == 0
     ended = max(job.admitted_at for job in service.jobs.values()) + 10.0
-    assert ended <= 1.1 * 5_000 / 250 * 10.0
+    assert ended <= 1.15 * 5_000 / 250 * 10.0  # with sixteen: 1.25
 
 
 @pytest.mark.parametrize(
