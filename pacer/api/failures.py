@@ -62,8 +62,6 @@ def lost_reply(error: BaseException) -> str:
     match error:
         case ConnectionLost() | BodyTooLarge():
             return str(error)
-        case aiohttp.SocketTimeoutError():
-            return "timed out: no data"
         case asyncio.TimeoutError():
             return "timed out: no complete reply"
         case aiohttp.ServerDisconnectedError():

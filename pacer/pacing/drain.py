@@ -89,7 +89,7 @@ class Drain:
         self.rate = None
         self.censored = 0
         self.first_at = None
-        self._provisional = False
+        self._provisional = self._started = False
         self._blocks.clear()
         self._best.clear()
 

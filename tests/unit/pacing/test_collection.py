@@ -75,6 +75,28 @@ def test_a_count_that_proves_right_is_followed_ever_faster() -> None:
     assert in_flight == [16, 32, 64, 88]
 
 
+def test_the_last_captures_are_read_when_all_but_a_few_have_ended() -> None:
+    """With nothing left to submit, two of twenty in flight keep none of the others waiting for a margin."""
+    collection = outstanding(20)
+    collection.snapshot(at=9.0, asked_at=9.0, inflight=2, by_surface=None, shared=False, last=True)
+
+    read_now = []
+    while due := collection.due(now=9.0, limit=100):
+        for call in due:
+            read(collection, call, 9.0, terminal=call.child not in (3, 7))
+        read_now += due
+
+    assert sorted(call.child or 0 for call in read_now) == list(range(20))
+    assert collection.wasted == 2
+
+
+def test_with_more_to_submit_the_margin_stays() -> None:
+    """The same count in the midst of a batch leaves those that may have been overtaken for later."""
+    collection = outstanding(20)
+    seen(collection, 9.0, 2)
+    assert len(collection.due(now=9.0, limit=100)) == 10
+
+
 def test_a_snapshot_from_before_the_accept_means_nothing() -> None:
     """``inflight`` 0 as of a moment before a request was accepted says nothing of it."""
     collection = outstanding(1, at=5.0)

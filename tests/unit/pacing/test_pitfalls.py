@@ -34,6 +34,40 @@ def test_workers_that_start_together_are_no_measure_of_drain() -> None:
     assert world.now <= 1.05 * 400 / 50 * 30.0
 
 
+def test_the_first_block_is_forgotten_with_the_second() -> None:
+    """Idle workers take fifty of the first wave at once; that rate does not outlive the next reading (3)."""
+    drain = Drain()
+    drain.read(at=0.0, depth=0, capacity=200, cost=1.0)
+    drain.admitted(200.0)
+    drain.read(at=1.0, depth=150, capacity=200, cost=1.0)
+    assert drain.rate == pytest.approx(50.0)
+    drain.read(at=11.0, depth=120, capacity=200, cost=1.0)
+    assert drain.rate == pytest.approx(3.0)
+
+
+def test_a_lull_in_a_queue_of_one_is_not_believed() -> None:
+    """
+    Where the queue holds one request no block is ever exact. After a minute of one departure
+    in four seconds, ten seconds without any do not put the next look further away than before.
+    """
+    drain = Drain()
+    drain.read(at=0.0, depth=0, capacity=1, cost=1.0)
+    for n in range(1, 16):
+        drain.admitted(1.0)
+        drain.read(at=4.0 * n, depth=0, capacity=1, cost=1.0)
+    drain.admitted(1.0)
+
+    def wait() -> float:
+        due = drain.next_read(
+            policy=Policy(), cost=1.0, capacity=1.0, fits_at=0.0, lead=0.0, full_drain=False, top_up=False
+        )
+        return due - drain.last_at
+
+    before = wait()
+    drain.read(at=70.0, depth=1, capacity=1, cost=1.0)
+    assert before <= wait() <= 2.0
+
+
 def test_a_block_of_a_few_departures_does_not_begin_a_new_one() -> None:
     """What little leaves between two close reads is counted from the last anchor on (4)."""
     drain = Drain()
