@@ -165,6 +165,6 @@ class Policy:
     tail_share: float = 0.0055
     """The same as a share of the batch's elapsed time: what watching can cost the makespan."""
 
-    tail_growth: float = 0.017
+    tail_growth: float = 0.015
     """The same as a share of the time since the last admission: a heavy tail is long, and few reads
     are to watch it (simulated: without it 172 reads where 121 are the bound)."""

@@ -137,7 +137,7 @@ class Reading:
         if room <= 0:
             self._tau /= 2
         elif room < self._capacity / 4:
-            self._tau *= 1.1
+            self._tau *= 1.15
         elif room > self._capacity / 2:
             self._tau /= 1.2
         least = max(2 * self.rtt, self._policy.contention_least)
@@ -151,6 +151,11 @@ class Reading:
     def met_others(self) -> bool:
         """Whether other clients were noticed at any time: they may be there again, unnoticed."""
         return self._others_at != float("-inf")
+
+    @property
+    def own_inflight(self) -> int:
+        """Captures of ours in flight, as the last reading had it; 0 where some may be others'."""
+        return 0 if self.met_others else self.inflight
 
     def crowded(self, *, now: float) -> bool:
         """Return whether others hold so much that the freed room is gone when predicted."""

@@ -42,7 +42,6 @@ SHUT = "the queue shut without notice, and lacked what had drained since the las
 FASTER = "the service became faster than it had ever been between two reads"
 MET = "another client is met before it is seen, and costs what is in flight"
 SLOWEST = "a wave is back when the slowest of its replies is"
-SAFE = "until the unit is known a filling carries a tenth of what it could"
 RANDOM = "the workers never idled, and what the others ask for is random"
 SHORT = "how long captures take must be learnt, which costs some twenty reads once"
 ASKED = "others ask for all that is left, and come back each second"
@@ -53,7 +52,6 @@ LIMITS: tuple[Limit, ...] = (
     Limit("61", "reads", 15.0, RUNNING, "section 3"),
     Limit("61", "starvation", 0.025, RUNNING, "section 3"),
     Limit("61", "makespan", 1.03, RUNNING, "section 3"),
-    Limit("45", "reads", 1.1, SAFE, "section 5"),
     Limit("65", "starvation", 0.05, SHUT, "section 3"),
     Limit("65", "makespan", 1.055, SHUT, "section 3"),
     Limit("66", "starvation", 0.006, SLOWEST, "section 2"),
@@ -64,8 +62,8 @@ LIMITS: tuple[Limit, ...] = (
     Limit("31", "queue 429s", 6.0, ASKED, "section 6"),
     Limit("31", "makespan", 1.25, ASKED, "section 6"),
     Limit("30", "makespan", 1.06, RANDOM, "section 6"),
-    Limit("68", "makespan", 1.08, RANDOM, "section 6"),
-    Limit("83", "queue 429s", 4.0, MET, "section 6"),
+    Limit("68", "makespan", 1.09, RANDOM, "section 6"),
+    Limit("83", "queue 429s", 5.0, MET, "section 6"),
     Limit("83", "starvation", 0.08, "a gate of 30 s outlasts a queue of 18 s", "section 6"),
     Limit("32", "wasted", 0.06, SHORT, "section 6"),
 )
