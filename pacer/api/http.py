@@ -32,8 +32,8 @@ ESTABLISH_TIMEOUT = 30.0
 TOTAL_TIMEOUT = 75.0
 """
 Seconds for a call, silence and a trickle of bytes alike. The three calls answer at once, but edges
-give up on their origin at 60 s or later. There is none for silence alone: aiohttp sets that one anew
-with every chunk, which costs a twentieth of a submission (``python -m benchmarks cost``).
+give up on their origin at 60 s or later. There is none for silence alone, which aiohttp would set anew
+with every chunk: two timers more in each submission.
 """
 
 TIMEOUT = aiohttp.ClientTimeout(
