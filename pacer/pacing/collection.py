@@ -27,7 +27,8 @@ from pacer.pacing.policy import Policy
 from pacer.pacing.stragglers import Job, Sojourn, Stragglers
 
 FIRST_MARGIN = 0.15
-"""The margin to begin with, as a share of what is in flight."""
+FEWEST = 4.0
+"""The margin to begin with, as a share of what is in flight, and in captures: the larger counts."""
 
 MISS_STEP = 8.0
 MISS_SHARE = 0.03
@@ -147,7 +148,7 @@ class Collection:
             self._stragglers.all_ended(at, before=asked_at)
             return
         if not self._step:
-            self._share = max(MISS_STEP / inflight, FIRST_MARGIN)
+            self._share = max(FEWEST / inflight, FIRST_MARGIN)
         self._miss = MISS_STEP + MISS_SHARE * inflight
         self._step = self._miss / inflight
         # Reads in flight are of captures that count as unended until they are back.

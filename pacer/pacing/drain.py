@@ -168,7 +168,7 @@ class Drain:
             drop = depth - fits_at
             to_fit = (drop if drop >= FEW else drop / 2) / self._mean_rate(self.rate)
             wait = max(share * depth / self.rate - lead, to_fit)
-            if not self._best and self._ran_out:
+            if not self._started and self._ran_out:
                 wait = min(wait, max(drop, 1.0) * OF_A_GAP * (self.last_at - self._began_at) / self._ran_out)
         return self.last_at + min(wait, longest)
 
@@ -202,9 +202,10 @@ class Drain:
             self._blocks.clear()
             self._provisional = False
         self._blocks.append(rate)
-        self._best.append(rate)
         self.rate = max(self._blocks)
-        if not self._started:
+        if self._started:
+            self._best.append(rate)
+        else:
             self._started = self._provisional = True  # idle workers swallowed part of it (pitfall 3)
 
     def _censor(self, rate: float, *, growth: float) -> None:

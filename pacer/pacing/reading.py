@@ -137,7 +137,7 @@ class Reading:
         if room <= 0:
             self._tau /= 2
         elif room < self._capacity / 4:
-            self._tau *= 1.15
+            self._tau *= 1.1
         elif room > self._capacity / 2:
             self._tau /= 1.2
         least = max(2 * self.rtt, self._policy.contention_least)

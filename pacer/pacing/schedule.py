@@ -92,8 +92,8 @@ def _watch_at(state: State, now: float) -> float:
         return INFINITY  # there is still something to read on the last snapshot's word
     elapsed = now - state.started_at
     policy, tail = state.policy, now - state.admission.accepted_at
-    pause = max(policy.tail_share * elapsed, policy.tail_growth * tail) * min(max(reading.own_inflight, 1), 3)
-    pause = max(policy.tail_first, pause, 2 * reading.rtt)
+    grown = policy.tail_growth * tail * min(max(reading.own_inflight, 1), 3)
+    pause = max(policy.tail_first, policy.tail_share * elapsed, grown, 2 * reading.rtt)
     queued = reading.drain.empties_soonest() - reading.replied_at
     pause = max(pause, 0.9 * queued, reading.third_ends_in)
     return max(reading.replied_at + min(pause, state.policy.longest_wait), reading.soonest())

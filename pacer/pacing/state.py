@@ -177,4 +177,5 @@ class State:
         """Nothing from before can be trusted: read first, and start with one."""
         self.reading.needed = True
         self.reading.drain.forget()
+        self.admission.reactive = self.status_missing  # that reads failed was the outage
         self.admission.start_alone()

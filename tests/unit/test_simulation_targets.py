@@ -34,6 +34,8 @@ KNOWN = (
     "50",
     "61",
     "64",
+    "80",
+    "82",
 )
 """Run with the unit pinned: queues of 1 to 200, all units, windows, changes, tenants, both releases."""
 
@@ -45,7 +47,7 @@ BOUNDS = {
     ("20", "pinned"): "round_trip",
     ("21", "auto"): "unit",
     ("22", "pinned"): "window",
-    ("34", "pinned"): "tenants",
+    ("82", "pinned"): "tenants",
     ("62", "pinned"): "drain",
 }
 """What most of the time of a run must be booked on."""

@@ -242,7 +242,7 @@ async def test_progress_is_true_at_any_moment() -> None:
     world = World()
     async with world.pacer() as p:
         running = asyncio.create_task(p.run(requests(60)))
-        await until(14.3)
+        await until(20.3)
         progress = p.progress
         assert progress.requests == 60
         assert 10 <= progress.captures_ended < progress.accepted < 60

@@ -27,7 +27,7 @@ async def died(world: World, *, count: int, at: float) -> None:
 async def test_the_same_run_goes_on_where_the_dead_one_was() -> None:
     """Every capture once; what was admitted is not sent again; the report covers both."""
     world = World()
-    await died(world, count=60, at=12.0)
+    await died(world, count=60, at=15.0)
     before = world.journal.counts()
     assert 0 < before.done < 60
     assert before.accepted > 0
@@ -44,7 +44,7 @@ async def test_the_same_run_goes_on_where_the_dead_one_was() -> None:
 async def test_captures_include_those_that_ended_before() -> None:
     """An application that died in mid-loop gets every capture from the next one."""
     world = World()
-    await died(world, count=60, at=12.0)
+    await died(world, count=60, at=15.0)
     done = world.journal.counts().done
     loop = asyncio.get_running_loop()
     began = loop.time()
@@ -115,7 +115,7 @@ async def test_pending_knows_the_captures_that_ended_before() -> None:
 async def test_submitting_again_joins_what_a_dead_process_left() -> None:
     """An id that is in doubt, admitted, ended or was never sent is sent at most once more, under its key."""
     world = World()
-    await died(world, count=60, at=12.0)
+    await died(world, count=60, at=15.0)
     states = world.journal.counts()
     async with world.pacer() as p:
         jobs = [await p.submit(each) for each in requests(60)]
