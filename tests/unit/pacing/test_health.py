@@ -119,7 +119,7 @@ def test_an_outage_is_never_hammered(seed: int, status: str) -> None:
 
 
 def test_after_an_outage_a_read_comes_first_and_one_submission_alone() -> None:
-    """What was known before an outage is not trusted: after the probe a read, then one submission."""
+    """What was known before an outage is not trusted: one probe or submission alone, and a read before more."""
     world = after_a_good_start()
     world.fault = lambda call, now: Fault("lost") if now < 300.0 else None
     before = len(world.sent)
@@ -132,7 +132,7 @@ def test_after_an_outage_a_read_comes_first_and_one_submission_alone() -> None:
     ]
     probe = 0 if isinstance(good[0][1], StatusRead) else 1
     assert isinstance(good[probe][1], StatusRead)
-    submissions = [at for at, call in good[probe:] if isinstance(call, Submission)]
+    submissions = [at for at, call in good if isinstance(call, Submission)]
     assert submissions.count(submissions[0]) == 1
     assert world.drive() == Finished()
     world.check_complete()
