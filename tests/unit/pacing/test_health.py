@@ -119,7 +119,7 @@ def test_an_outage_is_never_hammered(seed: int, status: str) -> None:
 
 
 def test_after_an_outage_a_read_comes_first_and_one_submission_alone() -> None:
-    """What was known before an outage is not trusted: one probe or submission alone, and a read before more."""
+    """What was known before an outage is not trusted: one call alone, and a read before more."""
     world = after_a_good_start()
     world.fault = lambda call, now: Fault("lost") if now < 300.0 else None
     before = len(world.sent)
