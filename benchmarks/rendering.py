@@ -113,6 +113,8 @@ def places() -> Mapping[str, str]:
         "others_doubled": _range(matches, "doubled"),
         "rate_ratio": f"{paced['rate_ratio']:.2f}",
         "cpu_ratio": f"{paced['cpu_ratio']:.2f}",
+        "pacer_rate": f"{paced['pacer_per_second']:,.0f}",
+        "bound_rate": f"{200 / (2 * 0.08):,.0f}",
         "growth": f"{cost['memory']['growth']:.2f}",
         "most_requests": f"{cost['memory']['peaks'][-1]['requests']:,}",
         "most_memory": _megabytes(cost["memory"]["peaks"][-1]["bytes"]),
@@ -205,7 +207,8 @@ def _cost(cost: Mapping[str, Any]) -> str:
     rows = (
         ("submissions a second", "a bare aiohttp loop", paced["rate_ratio"], "at least 0.7", "submissions"),
         ("CPU a submission", "the same loop", paced["cpu_ratio"], "at most 1.5", "submissions"),
-        ("the journal's share of that CPU", "all of it", paced["journal_share"], "", "submissions"),
+        ("the same of the client alone", "the same loop", paced["client_ratio"], "", "submissions"),
+        ("the journal's share of pacer's CPU", "all of it", paced["journal_share"], "", "submissions"),
         (
             "intake, requests a second",
             "`json.loads`, `executemany`",

@@ -89,6 +89,20 @@ async def bare(url: str, requests: int) -> Spent:
         return Spent(time.perf_counter() - wall, time.process_time() - cpu)
 
 
+async def client(url: str, requests: int) -> Spent:
+    """The same loop over pacer's client: time-outs, and the reply read as untrusted input."""
+    waiting = iter([json.dumps(body).encode() for body in bodies(requests)])
+    async with AiohttpSearchApi(url, SecretStr("sk_none"), limit=CONNECTIONS) as api:
+
+        async def work() -> None:
+            for body in waiting:
+                await api.submit(body)
+
+        wall, cpu = time.perf_counter(), time.process_time()
+        await asyncio.gather(*(work() for _ in range(CONNECTIONS)))
+        return Spent(time.perf_counter() - wall, time.process_time() - cpu)
+
+
 async def paced(url: str, requests: int) -> Spent:
     """Submit the same with pacer."""
     policy = Policy(collect=False, initial_concurrency=CONNECTIONS, concurrency=CONNECTIONS)
@@ -112,12 +126,13 @@ async def paced(url: str, requests: int) -> Spent:
 
 
 def measure(requests: int = REQUESTS, rounds: int = ROUNDS) -> dict[str, Any]:
-    """Alternate the two; return medians of the ratios, and what they are made of."""
-    loops, ours = [], []
+    """Alternate the three; return medians of the ratios, and what they are made of."""
+    loops, clients, ours = [], [], []
     with instant_service() as url:
         asyncio.run(bare(url, requests // 5))  # warm
         for _ in range(rounds):
             loops.append(asyncio.run(bare(url, requests)))
+            clients.append(asyncio.run(client(url, requests)))
             ours.append(asyncio.run(paced(url, requests)))
     pairs = list(zip(loops, ours, strict=True))
     return {
@@ -125,6 +140,7 @@ def measure(requests: int = REQUESTS, rounds: int = ROUNDS) -> dict[str, Any]:
         "connections": CONNECTIONS,
         "rate_ratio": median(loop.wall / our.wall for loop, our in pairs),
         "cpu_ratio": median(our.cpu / loop.cpu for loop, our in pairs),
+        "client_ratio": median(one.cpu / loop.cpu for loop, one in zip(loops, clients, strict=True)),
         "journal_share": median(our.journal / our.cpu for our in ours),
         "loop_per_second": median(requests / loop.wall for loop in loops),
         "pacer_per_second": median(requests / our.wall for our in ours),
