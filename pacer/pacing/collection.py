@@ -41,8 +41,8 @@ FIRST_LOOKS = 16.0
 """Reads in flight at first on the word of a new count, one more for each hit: the count may be an old one."""
 
 FEW_LEFT = 0.15
-"""Share of the last captures up to which, if no more are in flight, all are read: few reads are in vain, and
-each margin would keep what has ended waiting for the slowest of all."""
+"""Share of the last captures: if no more are in flight, all are read. Few reads are in vain then, and a
+margin would keep what has ended waiting for the slowest of all."""
 
 COUNT_HOLDS = 45.0
 """Seconds for which a count of what has ended is worth more than a guess by age: beyond the next reading."""
@@ -192,9 +192,8 @@ class Collection:
         """A count took a capture for ended that was still running."""
         if self._in_vain is None:
             self._share += self._step
-            self._allowed = max(
-                0.0, self._allowed - self._miss
-            )  # the margin holds for what is still to be read
+            # The wider margin holds for what is still to be read, too.
+            self._allowed = max(0.0, self._allowed - self._miss)
             return
         self._in_vain -= 1
         if self._in_vain < 0:
