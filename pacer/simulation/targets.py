@@ -32,6 +32,8 @@ WASTED = 0.05
 POLITE_429 = 2.0
 FAIR_SHARE = 0.5
 DISCOVERIES = 2
+ROUNDED = 1e-5
+"""Of a sum of seconds that were kept with six digits each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,7 @@ def _always(outcome: Outcome, scenario: Scenario) -> Iterator[Measured]:
     yield Measured("gate", outcome.inside_gate, 0, f"{outcome.inside_gate} calls inside a gate")
     booked = sum(outcome.account.values())
     away = abs(booked - outcome.makespan) / max(outcome.makespan, 1.0)
-    yield Measured("account", away, 1e-6, f"the account adds up to {booked:.3f} s")
+    yield Measured("account", away, ROUNDED, f"the account adds up to {booked:.3f} s")
     yield Measured("wasted", outcome.wasted, WASTED, f"{outcome.wasted:.3f} polls wasted a capture")
     allowed = DISCOVERIES if scenario.settings.get("rate_headers") == "on_429" else 0
     said = f"{outcome.rate_bursts} bursts of rate 429s, above {allowed}"
