@@ -12,7 +12,7 @@ from pacer.version import __version__
 def main() -> None:
     """Run the command line; ends the process with one of the exit codes of ``pacer.cli.exits``."""
     if sys.argv[1:] == ["--version"]:  # asked by scripts and containers: no need to build all commands
-        print(__version__)
+        sys.stdout.write(f"{__version__}\n")
         return
     try:
         from pacer.cli.app import app
