@@ -274,6 +274,10 @@ class Scene:
             assert time.monotonic() < deadline, "what was waited for does not happen"
             await asyncio.sleep(0.005)
 
+    def listed(self) -> int:
+        """Return how many results there are so far; one may be half written."""
+        return self.out.read_bytes().count(b"\n") if self.out.exists() else 0
+
     def lines(self, path: Path | None = None) -> list[dict[str, Any]]:
         """Return the results."""
         path = path or self.out

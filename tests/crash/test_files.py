@@ -62,7 +62,7 @@ def replace(path: Path, _: random.Random) -> None:
 async def half_done(one: Scene) -> None:
     """Kill a run of 40 requests of which all but the held ones are in the results, and on record."""
     one.write(40, (1, 2))
-    ran = await one.run("--quiet", kill_when=lambda: len(one.lines()) > 50 and one.recorded() == size(one))
+    ran = await one.run("--quiet", kill_when=lambda: one.listed() > 50 and one.recorded() == size(one))
     assert ran.code == -9, ran.err
     one.service.held = False
 

@@ -18,6 +18,8 @@ from random import Random
 from typing import Literal, TypeAlias
 from urllib.parse import urlsplit
 
+from pacer.api.http import TOTAL_TIMEOUT
+
 Toxic: TypeAlias = Literal[
     "none",
     "reset_before",  # RST as soon as the request comes; it is not passed on
@@ -32,7 +34,7 @@ Toxic: TypeAlias = Literal[
     "late",  # the request is held up until its sender has given up, and arrives
 ]
 
-HELD_UP = 75.0
+HELD_UP = TOTAL_TIMEOUT + 15.0
 """Seconds for which a late request is held up: longer than a client waits."""
 
 _REQUEST = (b"POST ", b"GET ")
