@@ -30,9 +30,10 @@ def summary(found: Mapping[str, Any]) -> str:
     services = len({run["scenario"] for run in found["runs"]})
     return (
         f"{services} services, {len(found['runs'])} runs. Medians of those alone on their key: "
-        f"{found['medians']}. {len(found['missed'])} targets missed, {len(found['excused'])} excused by a "
-        f"limit that is derived, {len(found['unit_unknown'])} runs in which an unknown unit cost something, "
-        "each of which named `--unit`."
+        f"{found['medians']} (runs that lack the unit left out). {len(found['missed'])} of its targets "
+        f"missed, {len(found['excused'])} excused by limits of their own; makespan, starvation and share of "
+        f"{len(found['unit_unknown'])} runs that left room while the unit was unknown, and named `--unit`, "
+        "are not counted."
     )
 
 

@@ -60,7 +60,7 @@ RIVALS: Mapping[str, Setup] = MappingProxyType(
         "async-batch-llm, tuned": _setup(
             "batch_llm",
             "async_batch_llm",
-            guessed=("20 at once", "10 attempts", "cooldown of 2 s", "slow start: 3 numbers"),
+            guessed=("20 at once", "10 attempts", "cooldown of 2 s", "slow start: 20", "50 ms", "10 ms"),
             tuned=True,
         ),
         "pyrate-limiter, right": _setup(
