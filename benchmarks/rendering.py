@@ -15,6 +15,8 @@ from benchmarks import targets
 from benchmarks.keeping import RESULTS, kept
 from benchmarks.rivals import PACER, RIVALS
 from benchmarks.scenarios import CUT_OFF, MATCHES
+from pacer.simulation import report
+from pacer.simulation.outcome import Outcome
 
 HERE = Path(__file__).parent
 README = HERE / "README.md"
@@ -30,7 +32,7 @@ def render() -> None:
     from benchmarks.drawing import draw
 
     draw()
-    (RESULTS / "targets.md").write_text(targets.page(kept("targets")))
+    (RESULTS / "targets.md").write_text(targets_page(kept("targets")))
     README.write_text(readme())
     PROJECT_README.write_text(with_block(PROJECT_README.read_text()))
 
@@ -38,6 +40,19 @@ def render() -> None:
 def readme() -> str:
     """Return ``benchmarks/README.md`` as the kept results make it."""
     return Template(TEMPLATE.read_text()).substitute(places())
+
+
+def targets_page(found: Mapping[str, Any]) -> str:
+    """Return ``results/targets.md``: what was *found* of the targets, run by run."""
+    parts = [
+        "# Simulated services against their targets",
+        targets.summary(found),
+        "Command: `python -m benchmarks targets`; for one service: `pacer simulate 16`.",
+    ]
+    for title, key in (("Missed", "missed"), ("Excused", "excused"), ("Unit unknown", "unit_unknown")):
+        parts += [f"## {title}", _listed(found[key])]
+    runs = report.table(Outcome(**run) for run in found["runs"])
+    return "\n\n".join([*parts, "## Runs", table(report.HEADINGS, runs)]) + "\n"
 
 
 def with_block(text: str) -> str:
@@ -52,7 +67,7 @@ def with_block(text: str) -> str:
 
 def places() -> Mapping[str, str]:
     """Return every place's text by name."""
-    rivals, cost, simulation = kept("rivals"), kept("cost"), kept("simulation")
+    rivals, cost, simulation, aims = kept("rivals"), kept("cost"), kept("simulation"), kept("targets")
     matches = {(run["client"], run["match"]): run for run in rivals["matches"]}
     ours = [run for run in rivals["matches"] if run["client"] == PACER]
     paced = cost["submissions"]
@@ -60,9 +75,9 @@ def places() -> Mapping[str, str]:
         "rivals_measured": _measured(rivals["measured"]),
         "cost_measured": _measured(cost["measured"]),
         "simulation_date": _date(simulation["measured"]),
-        "targets_date": kept("targets")["measured"]["date"],
-        "targets": targets.summary(kept("targets")),
-        "missed": "\n".join(f"- {sentence}" for sentence in kept("targets")["missed"]) or "Nothing.",
+        "targets_date": aims["measured"]["date"],
+        "targets": targets.summary(aims),
+        "missed": _listed(aims["missed"]),
         "rivals_date": _date(rivals["measured"]),
         "cost_date": _date(cost["measured"]),
         "cut_off": f"{CUT_OFF:.0f}",
@@ -127,6 +142,10 @@ def table(headings: Row, rows: Iterable[Row]) -> str:
     if len(headings) == 2 and headings[1] in ("service", "numbers that had to be guessed"):
         lines[1] = "|---|---|"
     return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)])
+
+
+def _listed(sentences: Iterable[str]) -> str:
+    return "\n".join(f"- {sentence}" for sentence in sentences) or "Nothing."
 
 
 def _measured(machine: Mapping[str, Any]) -> str:

@@ -71,8 +71,8 @@ class Drain:
         self._anchor_at = 0.0
         self._anchor_depth = 0.0
         self._admitted = 0.0  # since the anchor
-        self._began_at = 0.0
-        self._started = False
+        self._began_at = 0.0  # the first reading; unlike first_at it stays when the queue runs dry
+        self._started = False  # a block was exact
         self._ran_out = 0.0  # what left until readings of 0, since it began
         self._admitted_since_read = 0.0
         self._provisional = False

@@ -242,7 +242,7 @@ class JobHead(_Body):
     error: Any = None
     warnings: Any = None
     requestedAt: Any = None  # noqa: N815  # the service's spelling
-    completedAt: Any = None  # noqa: N815
+    completedAt: Any = None  # noqa: N815  # as above
 
 
 class Envelope(_Body):

@@ -14,10 +14,9 @@ from benchmarks.arena import play
 from benchmarks.cost import deciding, intake, memory, start_up, submissions
 from benchmarks.judging import SLACK, inside_gate, judge
 from benchmarks.keeping import RESULTS, kept
-from benchmarks.rendering import PROJECT_README, README, plots, readme, with_block
+from benchmarks.rendering import PROJECT_README, README, plots, readme, targets_page, with_block
 from benchmarks.rivals import PACER
 from benchmarks.scenarios import EVERY, SMOKE
-from benchmarks.targets import page
 
 RTT = 0.04
 
@@ -42,7 +41,7 @@ def refusal(at: float, gate: str, seconds: float) -> dict[str, Any]:
 
 def test_the_pages_show_what_was_measured() -> None:
     """Every figure in both READMEs, and the table of targets, are made from the kept results."""
-    assert page(kept("targets")) == (RESULTS / "targets.md").read_text()
+    assert targets_page(kept("targets")) == (RESULTS / "targets.md").read_text()
     assert readme() == README.read_text()
     text = PROJECT_README.read_text()
     assert with_block(text) == text

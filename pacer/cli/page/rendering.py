@@ -34,8 +34,8 @@ def check_extra() -> None:
         UsageError: It is not.
     """
     try:
-        import jinja2  # noqa: F401
-        import vl_convert  # noqa: F401
+        import jinja2  # noqa: F401 - only to see whether it is there
+        import vl_convert  # noqa: F401 - the same
     except ImportError as error:
         raise UsageError(
             "--html needs libraries that draw, which are not installed: pip install 'aisearch-pacer[report]'"
