@@ -11,11 +11,12 @@ from pacer.errors import PacerError
 from pacer.journal.protocol import Appended, Record, Rejected
 from pacer.pacing.controller import PacingController
 from pacer.pacing.events import Adopted
+from pacer.runner.bell import Bell
 from pacer.runner.calling import Calling
 from pacer.runner.calls import Timing, Verdicts, ended_with
 from pacer.runner.ends import Ends
 from pacer.runner.feeder import Feeder
-from pacer.runner.hand import Bell, InHand
+from pacer.runner.hand import InHand
 from pacer.runner.notebook import Notebook
 from pacer.runner.observer import Observer
 from pacer.runner.progress import Progress

@@ -13,10 +13,11 @@ from pacer.errors import PacerError
 from pacer.journal.protocol import Accepted, CaptureEnded, Rejected, Returned, Sent
 from pacer.pacing.controller import PacingController
 from pacer.pacing.events import JobRead, StatusRead, Throttled, Unasked, WindowTold, Withdrawn
+from pacer.runner.bell import Bell
 from pacer.runner.calls import Timing, Verdicts, job_read, status_read, submitted
 from pacer.runner.crew import Crew
 from pacer.runner.ends import Ends
-from pacer.runner.hand import Bell, InHand
+from pacer.runner.hand import InHand
 from pacer.runner.notebook import Notebook
 from pacer.runner.observer import Observer
 from pacer.runner.writer import JournalWriter

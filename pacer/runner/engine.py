@@ -18,11 +18,12 @@ from pacer.pacing.controller import PacingController, Statistics
 from pacer.pacing.decisions import Bound, Collect, Finished, GiveUp, ReadSnapshot, Stop, SubmitWave, WaitUntil
 from pacer.pacing.policy import Policy
 from pacer.runner.arrivals import Arrivals
+from pacer.runner.bell import Bell
 from pacer.runner.calling import Calling
 from pacer.runner.crew import Crew
 from pacer.runner.ends import Ends
 from pacer.runner.feeder import Feeder, recalled
-from pacer.runner.hand import Bell, InHand
+from pacer.runner.hand import InHand
 from pacer.runner.notebook import Notebook
 from pacer.runner.observer import Observer
 from pacer.runner.progress import Outcome, Progress
@@ -249,7 +250,7 @@ class Runner:
             match decision:
                 case SubmitWave(requests=requests):
                     self._notebook.submitting(self._hand.requests[index].fan_out for index in requests)
-                    calls.start_soon(self._calling.submit_all, crew, requests)
+                    await self._calling.submit_all(crew, requests)
                 case Collect(reads=reads):
                     for read in reads:
                         crew.start(self._calling.read_job, read)

@@ -1,12 +1,10 @@
 """
-What a run has in hand: the part of the batch that is in memory, and the bell that tells of news.
+What a run has in hand: the part of the batch that is in memory.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-
-import anyio
 
 from pacer.journal.protocol import PendingRequest
 from pacer.runner.bits import Bits
@@ -38,26 +36,3 @@ class InHand:
     held: set[int] = field(default_factory=set)
     incoming: set[int] = field(default_factory=set)
     own: Bits = field(default_factory=Bits)
-
-
-class Bell:
-    """Rings when something has happened that the core should look at."""
-
-    def __init__(self) -> None:
-        self._event = anyio.Event()
-
-    def ring(self) -> None:
-        """Wake whoever listens; it stays rung until it is silenced."""
-        self._event.set()
-
-    def silence(self) -> None:
-        """Begin to listen anew."""
-        self._event = anyio.Event()
-
-    async def heard(self, *, within: float = float("inf")) -> None:
-        """Return when it rings, or after *within* seconds."""
-        if within == float("inf"):
-            await self._event.wait()
-            return
-        with anyio.move_on_after(max(0.0, within)):
-            await self._event.wait()

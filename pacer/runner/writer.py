@@ -9,6 +9,8 @@ transaction is being written the next one fills: a busy run commits rarely.
 
 from __future__ import annotations
 
+import asyncio
+import math
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
@@ -16,6 +18,7 @@ import anyio
 
 from pacer.errors import JournalLost, PacerError
 from pacer.journal.protocol import CaptureEnded, Entry, Journal, Rejected
+from pacer.runner.bell import Bell
 
 ResultT = TypeVar("ResultT")
 
@@ -58,10 +61,10 @@ class JournalWriter:
         self._results = results
         self._run_blocking = run_blocking
         self._entries: list[Entry] = []
-        self._filled = anyio.Event()
-        self._urgent = anyio.Event()
-        self._written = anyio.Event()
-        self._projected_at = float("-inf")
+        self._due = Bell()
+        self._alarm: asyncio.TimerHandle | None = None
+        self._written = asyncio.Event()  # of the transaction that is filling
+        self._projected_at = -math.inf
         self._unprojected = False
         self._closing = False
         self._ended = False
@@ -70,10 +73,10 @@ class JournalWriter:
     def add(self, *entries: Entry, urgent: bool = False) -> None:
         """Hand over outcomes; they are written soon, *urgent* ones at once."""
         self._entries.extend(entries)
-        if not self._filled.is_set():
-            self._filled.set()
         if urgent:
-            self._urgent.set()
+            self._due.ring()
+        elif entries and self._alarm is None:
+            self._alarm = asyncio.get_running_loop().call_later(OUTCOMES_WITHIN, self._due.ring)
 
     async def commit(self, *entries: Entry) -> None:
         """
@@ -84,10 +87,8 @@ class JournalWriter:
         """
         self._entries.extend(entries)
         if not self._ended:
-            written = self._written
-            self._filled.set()
-            self._urgent.set()
-            await written.wait()
+            self._due.ring()
+            await self._written.wait()
         if self.failure is not None:
             raise self.failure
         if self._ended and self._entries:
@@ -108,11 +109,8 @@ class JournalWriter:
 
     async def _write_all(self) -> None:
         while not (self._closing and not self._entries and not self._unprojected):
-            if not self._entries and not self._closing:
-                await self._wait_for_entries()
-            if not self._urgent.is_set():
-                with anyio.move_on_after(OUTCOMES_WITHIN):
-                    await self._urgent.wait()
+            if not self._closing:
+                await self._due.heard(within=RESULTS_WITHIN if self._unprojected else math.inf)
             await self._write()
             if self.failure is not None:
                 return
@@ -120,24 +118,15 @@ class JournalWriter:
     def close(self) -> None:
         """Let :meth:`run` end once all is written and projected."""
         self._closing = True
-        self._filled.set()
-        self._urgent.set()
-
-    async def _wait_for_entries(self) -> None:
-        """Wait for work; bring the results up to date when it is quiet."""
-        if self._unprojected:
-            with anyio.move_on_after(RESULTS_WITHIN):
-                await self._filled.wait()
-        else:
-            await self._filled.wait()
+        self._due.ring()
 
     async def _write(self) -> None:
+        self._due.silence()
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
         entries, self._entries = self._entries, []
-        written, self._written = self._written, anyio.Event()
-        self._filled, self._urgent = anyio.Event(), anyio.Event()
-        if self._closing:
-            self._filled.set()
-            self._urgent.set()
+        written, self._written = self._written, asyncio.Event()
         if self._results is not None and not self._unprojected:
             self._unprojected = any(isinstance(entry, CaptureEnded | Rejected) for entry in entries)
         project = self._results if self._unprojected and self._projection_due() else None
