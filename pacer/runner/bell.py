@@ -7,7 +7,6 @@ from __future__ import annotations
 import asyncio
 import math
 
-
 TICK = 1e-6
 """Seconds below which a loop's clock may not move at all: an alarm that is sooner would ring for ever."""
 
