@@ -11,27 +11,36 @@ import asyncio
 import json
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
+from anyio import create_task_group
 from pydantic import SecretStr
 
 from benchmarks.cost.instant import instant_service
 from pacer.api import AiohttpSearchApi
+from pacer.cli.garbage import seldom_collected
 from pacer.intake import new_token, random_keys, take_in_requests
-from pacer.journal.protocol import Batch, Entry
+from pacer.journal.protocol import Accepted, Batch, Entry, PendingRequest, Sent
 from pacer.journal.sqlite import SqliteJournal
 from pacer.pacing.policy import Policy
-from pacer.runner import Runner
+from pacer.runner import BlockingRunner, Runner
+from pacer.runner.bell import Bell
+from pacer.runner.crew import Crew
+from pacer.runner.writer import JournalWriter
+from pacer.wire.replies import Admitted
+
+ResultT = TypeVar("ResultT")
 
 CONNECTIONS = 64
 REQUESTS = 4_000
-ROUNDS = 5
+ROUNDS = 9
 
 
 @dataclass(frozen=True)
@@ -103,36 +112,108 @@ async def client(url: str, requests: int) -> Spent:
         return Spent(time.perf_counter() - wall, time.process_time() - cpu)
 
 
+async def recorded(url: str, requests: int) -> Spent:
+    """
+    The loop over pacer's client with a journal: every intent durable before its request leaves.
+
+    No snapshot, gate, count or event: what a client costs that loses nothing, before it paces anything.
+    """
+    with journal_of(url, requests) as journal, disk() as run_blocking:
+        waiting = journal.pending(after=-1, limit=requests)
+        waiting.reverse()
+        writer, replied = JournalWriter(journal, None, run_blocking), Bell()
+        async with (
+            AiohttpSearchApi(url, SecretStr("sk_none"), limit=CONNECTIONS) as api,
+            create_task_group() as tasks,
+        ):
+            in_flight = 0
+
+            async def submit(request: PendingRequest) -> None:
+                nonlocal in_flight
+                outcome = (await api.submit(request.body)).outcome
+                assert isinstance(outcome, Admitted)
+                writer.add(Accepted(request.index, time.time(), outcome.job, outcome.children))
+                in_flight -= 1
+                replied.ring()
+
+            crew = Crew(tasks)
+            with measured(journal) as spent:
+                writing = asyncio.create_task(writer.run())
+                while waiting or in_flight:
+                    replied.silence()
+                    wave = [waiting.pop() for _ in range(min(CONNECTIONS - in_flight, len(waiting)))]
+                    if wave:
+                        at = time.time()
+                        await writer.commit(*(Sent(request.index, at) for request in wave))
+                    in_flight += len(wave)
+                    for request in wave:
+                        crew.start(submit, request)
+                    if in_flight:
+                        await replied.heard()
+                crew.dismiss()
+                writer.close()
+                await writing
+    return spent()
+
+
 async def paced(url: str, requests: int) -> Spent:
-    """Submit the same with pacer."""
+    """Submit the same with pacer, as ``pacer run`` does."""
     policy = Policy(collect=False, initial_concurrency=CONNECTIONS, concurrency=CONNECTIONS)
+    with journal_of(url, requests) as journal, disk() as run_blocking:
+        async with AiohttpSearchApi(url, SecretStr("sk_none"), limit=CONNECTIONS) as api:
+            runner = Runner(api, journal, run_blocking=run_blocking, policy=policy)
+            with measured(journal) as spent:
+                await runner.run()
+    return spent()
+
+
+@contextmanager
+def measured(journal: TimedJournal) -> Iterator[Callable[[], Spent]]:
+    """Measure what is done inside, the collector set as for ``pacer run``; tell it afterwards."""
+    spent: list[Spent] = []
+    with seldom_collected():
+        wall, cpu = time.perf_counter(), time.process_time()
+        yield lambda: spent[0]
+        spent.append(Spent(time.perf_counter() - wall, time.process_time() - cpu, journal.seconds))
+
+
+@contextmanager
+def disk() -> Iterator[BlockingRunner]:
+    """Run what blocks in one thread."""
+    with ThreadPoolExecutor(1) as executor:
+
+        async def run_blocking(function: Callable[[], ResultT], /) -> ResultT:
+            return await asyncio.get_running_loop().run_in_executor(executor, function)
+
+        yield run_blocking
+
+
+@contextmanager
+def journal_of(url: str, requests: int) -> Iterator[TimedJournal]:
+    """Take the batch in; the journal is gone afterwards."""
     with (
         tempfile.TemporaryDirectory() as folder,
         closing(TimedJournal.open(Path(folder) / "bench.db", create=True)) as journal,
     ):
+        assert isinstance(journal, TimedJournal)
         with journal.intake() as writer:
             token = new_token()
             take_in_requests(bodies(requests), writer, keys=random_keys(token))
             writer.commit(
                 Batch(token=token, source="bench", input_sha256="", base_url=url, created_at=time.time())
             )
-        async with AiohttpSearchApi(url, SecretStr("sk_none"), limit=CONNECTIONS) as api:
-            runner = Runner(api, journal, run_blocking=asyncio.to_thread, policy=policy)
-            wall, cpu = time.perf_counter(), time.process_time()
-            await runner.run()
-            spent = time.perf_counter() - wall, time.process_time() - cpu
-            assert isinstance(journal, TimedJournal)
-            return Spent(*spent, journal.seconds)
+        yield journal
 
 
 def measure(requests: int = REQUESTS, rounds: int = ROUNDS) -> dict[str, Any]:
-    """Alternate the three; return medians of the ratios, and what they are made of."""
-    loops, clients, ours = [], [], []
+    """Alternate the four; return medians of the ratios, and what they are made of."""
+    loops, clients, records, ours = [], [], [], []
     with instant_service() as url:
         asyncio.run(bare(url, requests // 5))  # warm
         for _ in range(rounds):
             loops.append(asyncio.run(bare(url, requests)))
             clients.append(asyncio.run(client(url, requests)))
+            records.append(asyncio.run(recorded(url, requests)))
             ours.append(asyncio.run(paced(url, requests)))
     pairs = list(zip(loops, ours, strict=True))
     return {
@@ -141,6 +222,9 @@ def measure(requests: int = REQUESTS, rounds: int = ROUNDS) -> dict[str, Any]:
         "rate_ratio": median(loop.wall / our.wall for loop, our in pairs),
         "cpu_ratio": median(our.cpu / loop.cpu for loop, our in pairs),
         "client_ratio": median(one.cpu / loop.cpu for loop, one in zip(loops, clients, strict=True)),
+        "recorded_ratio": median(one.cpu / loop.cpu for loop, one in zip(loops, records, strict=True)),
+        "recorded_rate_ratio": median(loop.wall / one.wall for loop, one in zip(loops, records, strict=True)),
+        "pacing_ratio": median(our.cpu / one.cpu for one, our in zip(records, ours, strict=True)),
         "journal_share": median(our.journal / our.cpu for our in ours),
         "loop_per_second": median(requests / loop.wall for loop in loops),
         "pacer_per_second": median(requests / our.wall for our in ours),

@@ -18,6 +18,7 @@ from pydantic import SecretStr
 
 from pacer.api import AiohttpSearchApi, SearchApi
 from pacer.cli.display import Display, Look
+from pacer.cli.garbage import seldom_collected
 from pacer.cli.opening import Opening
 from pacer.cli.signals import Signals
 from pacer.instrumentation import happening
@@ -122,7 +123,7 @@ async def drive(
             def interrupt(signum: int) -> None:
                 loop.call_soon_threadsafe(runner.interrupt, signal.Signals(signum).name)
 
-            with signals.delivered_to(interrupt):
+            with signals.delivered_to(interrupt), seldom_collected():
                 showing = asyncio.create_task(display.keep(lambda: _look(runner)))
                 try:
                     return await runner.run()

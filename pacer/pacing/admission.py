@@ -38,6 +38,8 @@ class Admission:
         accepted: Requests accepted in this invocation.
 
         limit: Submissions in flight allowed now.
+
+        all_reserved: The user keeps the whole queue free: nothing can ever be sent.
     """
 
     def __init__(self, policy: Policy, *, now: float = 0.0) -> None:
@@ -66,6 +68,11 @@ class Admission:
         self.shut_since = 0.0  # when a capacity of 0 was first read
         self._asides = 0
         self._mean_cost = 1.0
+        # Of the last snapshot, and what follows from it: asked for with every request.
+        self._depth = 0
+        self._capacity: int | None = None
+        self._asked_reserve = float(policy.reserve)  # units the user wants kept free
+        self.all_reserved = False
 
     # What may go ------------------------------------------------------------------
 
@@ -74,13 +81,6 @@ class Admission:
         """Units kept free for others and for our own uncertainty."""
         margin = self.costs.margin
         return self._asked_reserve + (min(margin, (self._capacity or 0) / 2) if margin else 0.0)
-
-    @property
-    def _asked_reserve(self) -> float:
-        """Units the user wants kept free."""
-        policy = self._policy
-        share = policy.reserve_share * (self._capacity or 0) if policy.reserve_share else 0.0
-        return max(float(policy.reserve), share)
 
     @property
     def headroom(self) -> float:
@@ -147,11 +147,6 @@ class Admission:
             return False
         return self.costs.cost(item.fan_out) > self._capacity - self._asked_reserve
 
-    @property
-    def all_reserved(self) -> bool:
-        """Whether the user keeps the whole queue free: nothing can ever be sent."""
-        return bool(self._capacity) and self._asked_reserve >= (self._capacity or 0)
-
     def fits_at(self, item: Item) -> float:
         """Return the depth at which *item* will fit."""
         return max(0.0, (self._capacity or 0) - self.reserve - self.costs.cost(item.fan_out))
@@ -196,6 +191,10 @@ class Admission:
         if self._capacity != 0:
             self.shut_since = at
         self.ledger.read(snapshot, asked_at=asked_at)
+        self._depth, self._capacity = snapshot.depth, snapshot.capacity
+        capacity = snapshot.capacity or 0
+        self._asked_reserve = max(float(self._policy.reserve), self._policy.reserve_share * capacity)
+        self.all_reserved = capacity > 0 and self._asked_reserve >= capacity
         self._wave = self._accepted_in_wave
         self._accepted_in_wave = 0
         self.costs.accepted_wave()
@@ -339,14 +338,6 @@ class Admission:
         self.limit = min(max(2 * self.limit, needed), float(self._policy.concurrency))
 
     # ----------------------------------------------------------------------------------
-
-    @property
-    def _capacity(self) -> int | None:
-        return None if self.ledger.snapshot is None else self.ledger.snapshot.capacity
-
-    @property
-    def _depth(self) -> int:
-        return 0 if self.ledger.snapshot is None else self.ledger.snapshot.depth
 
     def _landed(self, index: int) -> Item:
         del self.sent_at[index]

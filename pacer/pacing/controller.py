@@ -259,8 +259,7 @@ class PacingController:
         return self._send(wave, now) if wave else None
 
     def _send(self, wave: tuple[int, ...], now: float) -> SubmitWave:
-        for _ in wave:
-            self.window.sent(at=now)
+        self.window.sent(at=now, requests=len(wave))
         if not self._state.wave_open:
             self._state.wave_open = True
             self._state.waves += 1
@@ -298,8 +297,7 @@ class PacingController:
         if spare < 1:
             return None
         reads = collection.due(now=now, limit=int(spare))
-        for _ in reads:
-            self.window.sent(at=now)
+        self.window.sent(at=now, requests=len(reads))
         return Collect(reads) if reads else None
 
     @property

@@ -8,13 +8,13 @@ moment until an event ends each of them.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 from typing import TypeAlias
 
 from pacer.pacing.events import JobRead
 
 
-class Bound(Enum):
+class Bound(StrEnum):
     """
     What kept the pacer from doing more at that moment.
     """

@@ -14,12 +14,12 @@ full jitter, capped (AWS Architecture Blog, "Exponential Backoff And Jitter").
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 
 from pacer.pacing.policy import Policy
 
 
-class Lane(Enum):
+class Lane(StrEnum):
     """
     What a 429 closes, by its code (docs: guides/concurrency).
     """

@@ -10,13 +10,13 @@ minute and at most 4 a minute after that.
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 
 from pacer.pacing.events import Call, StatusRead, Submission, SyncCapture
 from pacer.pacing.policy import Policy
 
 
-class Kind(Enum):
+class Kind(StrEnum):
     """The calls, as far as an outage tells them apart."""
 
     SUBMIT = "submit"
@@ -86,11 +86,11 @@ class Health:
         self.service.failed(at=at, sent_at=sent_at, jitter=jitter)
         self.kinds[kind_of(call)].failed(at=at, sent_at=sent_at, jitter=jitter)
 
-    def answered(self, call: Call) -> bool:
-        """Note an answer; return whether an outage of the whole service ended."""
+    def answered(self, kind: Kind) -> bool:
+        """Note an answer to a call of *kind*; return whether an outage of the whole service ended."""
         self.ever_answered = True
         self.first_failure = None
-        self.kinds[kind_of(call)].answered()
+        self.kinds[kind].answered()
         return self.service.answered()
 
     @property

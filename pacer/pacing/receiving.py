@@ -7,7 +7,6 @@ from __future__ import annotations
 from pacer.pacing.events import (
     Accepted,
     Adopted,
-    Call,
     CaptureRead,
     Conflicted,
     Dropped,
@@ -31,6 +30,7 @@ from pacer.pacing.events import (
     Withdrawn,
 )
 from pacer.pacing.gates import Lane
+from pacer.pacing.health import Kind, kind_of
 from pacer.pacing.state import State
 
 
@@ -39,14 +39,14 @@ def receive(state: State, event: Event) -> None:
     match event:
         case Accepted():
             _accepted(state, event)
-        case CaptureRead(at=at, asked_at=sent_at, index=index, child=child):
-            _answered(state, JobRead(index, child), at=at, sent_at=sent_at)
+        case CaptureRead(at=at, asked_at=sent_at):
+            _answered(state, Kind.JOB, at=at, sent_at=sent_at)
             before = state.collection.unended
             state.collection.read(event)
             if state.collection.unended < before:
                 state.progress_at = at
         case ParentRead(at=at, asked_at=sent_at, index=index):
-            _answered(state, JobRead(index, None), at=at, sent_at=sent_at)
+            _answered(state, Kind.JOB, at=at, sent_at=sent_at)
             state.collection.parent(event)
         case SnapshotTaken():
             _snapshot(state, event)
@@ -60,7 +60,7 @@ def receive(state: State, event: Event) -> None:
         case Lost():
             _lost(state, event)
         case Rejected(at=at, index=index):
-            _answered(state, Submission(index), at=at)
+            _answered(state, Kind.SUBMIT, at=at)
             state.admission.on_rejected(index)
             state.progress_at = at
         case Withdrawn(index=index):
@@ -81,15 +81,15 @@ def receive(state: State, event: Event) -> None:
                 case SyncCapture():
                     _not_captured(state, call)
         case SyncAnswered(at=at, sent_at=sent_at):
-            _answered(state, SyncCapture(), at=at)  # it takes a capture's time: no round trip to learn from
+            _answered(state, Kind.SUBMIT, at=at)  # it takes a capture's time: no round trip to learn from
             state.gates[Lane.RATE].progressed(sent_at=sent_at)
             state.gates[Lane.SYNC].progressed(sent_at=sent_at)
             state.sync.running -= 1
         case Conflicted(at=at, index=index):
-            _answered(state, Submission(index), at=at)
+            _answered(state, Kind.SUBMIT, at=at)
             state.admission.on_conflict(event)
         case SetAside(at=at, index=index):
-            _answered(state, Submission(index), at=at)
+            _answered(state, Kind.SUBMIT, at=at)
             if state.admission.on_aside(event):
                 state.stop(
                     "FORBIDDEN",
@@ -106,17 +106,17 @@ def receive(state: State, event: Event) -> None:
                 ended=event.ended,
             )
         case StatusMissing(at=at):
-            _answered(state, StatusRead(), at=at)
+            _answered(state, Kind.STATUS, at=at)
             state.reading.failed(at=at)
             state.status_missing = True
             state.go_reactive()
-        case JobMissing(at=at, call=call):
-            _answered(state, call, at=at)
+        case JobMissing(at=at):
+            _answered(state, Kind.JOB, at=at)
             state.collection.missing(event)
 
 
 def _accepted(state: State, event: Accepted) -> None:
-    _answered(state, Submission(event.index), at=event.at, sent_at=event.sent_at)
+    _answered(state, Kind.SUBMIT, at=event.at, sent_at=event.sent_at)
     state.gates[Lane.QUEUE].progressed(sent_at=event.sent_at)
     item = state.admission.on_accepted(event)
     state.admission.grow(rtt=state.reading.rtt)
@@ -134,24 +134,24 @@ def _accepted(state: State, event: Accepted) -> None:
         )
 
 
-def _answered(state: State, call: Call, *, at: float, sent_at: float | None = None) -> None:
+def _answered(state: State, kind: Kind, *, at: float, sent_at: float | None = None) -> None:
     """A call was answered by the service and let through its rate limit."""
     state.window.answered(at=at)
     state.alone = False
     if sent_at is not None:
         state.reading.timed(sent_at=sent_at, at=at)
         state.gates[Lane.RATE].progressed(sent_at=sent_at)
-    _alive(state, call)
+    _alive(state, kind)
 
 
-def _alive(state: State, call: Call) -> None:
+def _alive(state: State, kind: Kind) -> None:
     """The host answered, whatever it said."""
-    if state.health.answered(call):
+    if state.health.answered(kind):
         state.after_outage()
 
 
 def _snapshot(state: State, event: SnapshotTaken) -> None:
-    _answered(state, StatusRead(), at=event.at, sent_at=event.asked_at)
+    _answered(state, Kind.STATUS, at=event.at, sent_at=event.asked_at)
     snapshot, reading, admission = event.snapshot, state.reading, state.admission
     state.status_missing = False
     state.sync.snapshot(limit=snapshot.sync_limit, running=snapshot.sync_running)
@@ -206,7 +206,7 @@ def _throttled(state: State, event: Throttled) -> None:
     state.throttled[event.lane.value] = state.throttled.get(event.lane.value, 0) + 1
     state.window.answered(at=event.at, passed=event.lane is not Lane.RATE)
     state.reading.timed(sent_at=event.sent_at, at=event.at)
-    _alive(state, event.call)
+    _alive(state, kind_of(event.call))
     if event.lane is not Lane.RATE:
         state.alone = False  # the rate limit has let it through
     lane = event.closes
@@ -260,7 +260,7 @@ def _lost(state: State, event: Lost) -> None:
         )
         state.check_gate(Lane.RATE, now=event.at)
     if event.answered:
-        _alive(state, event.call)
+        _alive(state, kind_of(event.call))
     elif not isinstance(event.call, SyncCapture):  # a slow surface (504) says nothing about the service
         state.health.failed(event.call, at=event.at, sent_at=event.sent_at, jitter=event.jitter)
     match event.call:

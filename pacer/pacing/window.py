@@ -73,10 +73,10 @@ class Window:
 
     # What happened ------------------------------------------------------------
 
-    def sent(self, *, at: float) -> None:
-        """Count a request that leaves now."""
+    def sent(self, *, at: float, requests: int = 1) -> None:
+        """Count *requests* that leave now."""
         self._roll(at)
-        self._in_flight += 1
+        self._in_flight += requests
 
     def answered(self, *, at: float, passed: bool = True) -> None:
         """Count the end of a call; *passed* if it was (or may have been) let through."""

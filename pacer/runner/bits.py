@@ -12,15 +12,15 @@ class Bits:
         self._bytes = bytearray()
 
     def __contains__(self, number: int) -> bool:
-        place, bit = divmod(number, 8)
-        return place < len(self._bytes) and bool(self._bytes[place] >> bit & 1)
+        place, bit = number >> 3, 1 << (number & 7)
+        return place < len(self._bytes) and bool(self._bytes[place] & bit)
 
     def add(self, number: int) -> bool:
         """Add *number*; return whether it is new."""
-        if number in self:
-            return False
-        place, bit = divmod(number, 8)
+        place, bit = number >> 3, 1 << (number & 7)
         if place >= len(self._bytes):
             self._bytes.extend(bytes(place + 1 - len(self._bytes)))
-        self._bytes[place] |= 1 << bit
+        elif self._bytes[place] & bit:
+            return False
+        self._bytes[place] |= bit
         return True

@@ -127,12 +127,12 @@ def submitted(
     *in_doubt*: an earlier copy may have been admitted, so that a refusal of this
     one does not make it pending again.
     """
+    if isinstance(outcome, Admitted):
+        children, ended = len(outcome.children), ended_with(outcome)
+        event = Accepted(timing.at, timing.sent_at, index, children, outcome.replayed, ended)
+        return Verdicts(event, _admitted(outcome, index, timing))
     back: tuple[Entry, ...] = () if in_doubt else (Returned(index),)
     match outcome:
-        case Admitted(children=children, replayed=replayed):
-            ended = ended_with(outcome)
-            event = Accepted(timing.at, timing.sent_at, index, len(children), replayed=replayed, ended=ended)
-            return Verdicts(event, _admitted(outcome, index, timing))
         case ThrottledReply():
             return Verdicts(_throttled(outcome, Submission(index), timing, window, jitter()), back)
         case Unclear(sent=sent):
@@ -256,6 +256,8 @@ def _admitted(outcome: Admitted, index: int, timing: Timing) -> tuple[Entry, ...
 
 def ended_with(outcome: Admitted) -> frozenset[int]:
     """Return the positions of the children whose captures came with their admission."""
+    if not outcome.captures:
+        return frozenset()
     captured = {capture.child for capture in outcome.captures}
     return frozenset(n for n, child in enumerate(outcome.children) if child in captured)
 

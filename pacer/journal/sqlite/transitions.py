@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any, NoReturn
 
@@ -43,21 +43,23 @@ def apply(cursor: sqlite3.Cursor, entries: Iterable[Entry]) -> None:
     Raises:
         ValueError: there is no such transition. The caller rolls back.
     """
-    for at, alike in groupby(entries, key=_sent_at):
-        if at is not None:
-            _sent_together(cursor, [entry.index for entry in alike if isinstance(entry, Sent)], at)
+    for (kind, _), alike in groupby(entries, key=_alike):
+        together = _TOGETHER.get(kind)
+        if together is not None:
+            together(cursor, list(alike))
             continue
         for entry in alike:
-            _APPLY[type(entry)](cursor, entry)
+            _APPLY[kind](cursor, entry)
 
 
-def _sent_at(entry: Entry) -> float | None:
-    """Return what the intents of one wave have in common; None for anything else."""
-    return entry.at if isinstance(entry, Sent) else None
+def _alike(entry: Entry) -> tuple[type, float | None]:
+    """Return what entries share that are applied together; the intents of one wave have one moment."""
+    return type(entry), entry.at if isinstance(entry, Sent) else None
 
 
-def _sent_together(cursor: sqlite3.Cursor, indexes: list[int], at: float) -> None:
+def _sent_together(cursor: sqlite3.Cursor, wave: Sequence[Sent]) -> None:
     """Mark a whole wave by one statement; if one of it cannot be sent, find out which."""
+    indexes, at = [entry.index for entry in wave], wave[0].at
     if cursor.execute(SQL["mark_all_sent"], (to_text(indexes), at)).rowcount == len(set(indexes)):
         return
     for index in indexes:
@@ -83,16 +85,28 @@ def _returned(cursor: sqlite3.Cursor, entry: Returned) -> None:
         _refuse(cursor, entry.index, "be returned")
 
 
-def _accepted(cursor: sqlite3.Cursor, entry: Accepted) -> None:
-    unique = list(dict.fromkeys(entry.children))
-    children, listed = to_text(unique), len(unique)
-    values = (entry.index, entry.at, entry.job, children, entry.replayed, listed)
-    if cursor.execute(SQL["mark_accepted"], values).rowcount == 1:
+def _accepted_together(cursor: sqlite3.Cursor, accepted: Sequence[Accepted]) -> None:
+    """Mark them all in one go; if one of them is not plainly accepted, look at each."""
+    if cursor.executemany(SQL["mark_accepted"], map(_acceptance, accepted)).rowcount == len(accepted):
         return
+    for entry in accepted:
+        _accepted(cursor, entry)
+
+
+def _acceptance(entry: Accepted) -> tuple[int, float, str, str, bool, int]:
+    """Return *entry* as ``mark_accepted`` takes it."""
+    unique = list(dict.fromkeys(entry.children))
+    return entry.index, entry.at, entry.job, to_text(unique), entry.replayed, len(unique)
+
+
+def _accepted(cursor: sqlite3.Cursor, entry: Accepted) -> None:
+    if cursor.execute(SQL["mark_accepted"], _acceptance(entry)).rowcount == 1:
+        return
+    unique = list(dict.fromkeys(entry.children))
     state, job, known = _standing(cursor, entry.index)
     if state not in (ACCEPTED, DONE) or job != entry.job:
         _refuse(cursor, entry.index, f"be accepted as {entry.job}")
-    if state == ACCEPTED and listed and known == "[]":
+    if state == ACCEPTED and unique and known == "[]":
         _learn_children(cursor, entry.index, unique)
 
 
@@ -161,10 +175,15 @@ def _refuse(cursor: sqlite3.Cursor, index: int, what: str) -> NoReturn:
     raise ValueError(f"request {index} is {STATES[state]} and cannot {what}")
 
 
+_TOGETHER: Mapping[type, Callable[[sqlite3.Cursor, Sequence[Any]], None]] = {
+    Sent: _sent_together,
+    Accepted: _accepted_together,
+}
+"""Many in one go: a wave is sent at one moment, and its replies come together."""
+
 _APPLY: Mapping[type, Callable[[sqlite3.Cursor, Any], None]] = {
     Appended: _appended,
     Returned: _returned,
-    Accepted: _accepted,
     Rejected: _rejected,
     CaptureEnded: _capture_ended,
     Closed: _closed,

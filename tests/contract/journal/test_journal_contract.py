@@ -296,6 +296,24 @@ def test_children_may_become_known_later(journal: Journal) -> None:
     assert journal.counts().done == 2
 
 
+def test_replies_that_come_together_count_one_by_one(journal: Journal) -> None:
+    """Acceptances written at once are what they would be one after the other, repeats among them included."""
+    singly = MemoryJournal()
+    together = [
+        Accepted(0, 2.0, "job-0", ()),
+        Accepted(1, 2.5, "job-1", ("x",)),
+        Accepted(0, 3.0, "job-0", ("a", "b")),
+        Accepted(1, 3.5, "job-1", ("other",)),
+    ]
+    for each in (journal, singly):
+        take_in(each, record(0), record(1))
+        each.write([Sent(0, 1.0), Sent(1, 1.0)])
+    journal.write(together)
+    for entry in together:
+        singly.write([entry])
+    assert everything(journal) == everything(singly)
+
+
 def test_a_request_whose_children_stay_unknown_can_be_closed(journal: Journal) -> None:
     """Closing ends it with the lines it has."""
     take_in(journal, record(0, fan_out=4))

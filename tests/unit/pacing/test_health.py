@@ -74,7 +74,7 @@ def test_one_kind_of_call_can_be_out_while_the_others_answer() -> None:
     health = Health(POLICY)
     for n in range(3):
         health.failed(Submission(n), at=float(n), sent_at=float(n), jitter=0.0)
-        health.answered(StatusRead())
+        health.answered(Kind.STATUS)
 
     assert not health.outage
     assert health.allows(Kind.STATUS, now=2.0, in_flight=5)
