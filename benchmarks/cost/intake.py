@@ -17,7 +17,7 @@ from statistics import median
 from typing import Any
 
 from pacer.intake import new_token, random_keys, take_in
-from pacer.journal.protocol import Batch
+from pacer.journal.records import Batch
 from pacer.journal.sqlite import SqliteJournal
 from pacer.journal.sqlite.statements import SCHEMA, SQL
 

@@ -27,8 +27,10 @@ from benchmarks.cost.instant import instant_service
 from pacer.api import AiohttpSearchApi
 from pacer.cli.garbage import seldom_collected
 from pacer.intake import new_token, random_keys, take_in_requests
-from pacer.journal.protocol import Accepted, Batch, Entry, PendingRequest, Sent
+from pacer.journal.entries import Accepted, Entry, Sent
+from pacer.journal.records import Batch
 from pacer.journal.sqlite import SqliteJournal
+from pacer.journal.views import PendingRequest
 from pacer.pacing.policy import Policy
 from pacer.runner import BlockingRunner, Runner
 from pacer.runner.bell import Bell

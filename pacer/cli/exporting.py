@@ -21,8 +21,9 @@ from pacer.cli.signals import Signals
 from pacer.cli.wording import count
 from pacer.errors import JournalError, OutputLost, UsageError
 from pacer.journal.files import sync_directory
-from pacer.journal.protocol import Journal, ResultRow
+from pacer.journal.protocol import Journal
 from pacer.journal.sqlite import SqliteJournal
+from pacer.journal.views import ResultRow
 from pacer.results.formats import Bytes, Csv, JsonLines, Parquet, Writer
 
 ROWS_AT_ONCE = 128

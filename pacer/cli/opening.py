@@ -21,9 +21,11 @@ from pacer.cli.standing import Step, Wish, next_step
 from pacer.errors import JournalLost, OutputLost, UsageError
 from pacer.intake import IntakeSummary, input_sha256, named_keys, new_token, random_keys, take_in
 from pacer.intake.source import Hashed
-from pacer.journal.protocol import Batch, Counts, Noted
+from pacer.journal.entries import Noted
+from pacer.journal.records import Batch
 from pacer.journal.sqlite import SqliteJournal
 from pacer.journal.sqlite.opening import remove
+from pacer.journal.views import Counts
 from pacer.results import ResultsFile
 
 TAKEN_IN = "batch.taken_in"

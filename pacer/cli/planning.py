@@ -36,7 +36,8 @@ from pacer.cli.tables import show_rows
 from pacer.cli.wording import count
 from pacer.errors import UsageError
 from pacer.intake import IntakeSummary, new_token, random_keys, take_in
-from pacer.journal.protocol import Batch, Duplicate, IntakeWriter, Record
+from pacer.journal.protocol import IntakeWriter
+from pacer.journal.records import Batch, Duplicate, Record
 from pacer.journal.sqlite import SqliteJournal
 from pacer.pacing.capacity import CapacitySnapshot
 from pacer.pacing.cost import Unit

@@ -28,7 +28,8 @@ from pacer.intake import (
     retry_token,
     take_in_failures,
 )
-from pacer.journal.protocol import Batch, Noted
+from pacer.journal.entries import Noted
+from pacer.journal.records import Batch
 from pacer.journal.sqlite import SqliteJournal
 
 

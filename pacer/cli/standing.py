@@ -10,7 +10,8 @@ from enum import Enum
 from pathlib import Path
 
 from pacer.errors import UsageError
-from pacer.journal.protocol import Batch, Counts
+from pacer.journal.records import Batch
+from pacer.journal.views import Counts
 
 
 class Step(Enum):

@@ -45,7 +45,8 @@ from pacer.cli.exits import Exit
 from pacer.cli.paths import SANDBOX_URL, Files
 from pacer.cli.wording import FLAGS, count, span, time_shares
 from pacer.intake import IntakeSummary
-from pacer.journal.protocol import Batch, Counts
+from pacer.journal.records import Batch
+from pacer.journal.views import Counts
 from pacer.report import Invocation, all_booked
 from pacer.runner import Outcome
 from pacer.version import __version__

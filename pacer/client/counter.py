@@ -20,7 +20,9 @@ from pacer.client.outcomes import CaptureResult
 from pacer.client.party import Ended, Failure, Party, again
 from pacer.errors import PacerError, UsageError
 from pacer.intake import random_keys, to_record
-from pacer.journal.protocol import Record, Rejected, Standing
+from pacer.journal.entries import Rejected
+from pacer.journal.records import Record
+from pacer.journal.views import Standing
 from pacer.runner import Runner
 from pacer.wire.problems import shown
 from pacer.wire.requests import CaptureRequest, keyed

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 
 from pacer.client.outcomes import CaptureResult
 from pacer.client.party import Admission, Ended, Failure, News, Party
-from pacer.journal.protocol import CaptureEnded, Rejected, Standing
+from pacer.journal.entries import CaptureEnded, Rejected
+from pacer.journal.views import Standing
 from pacer.runner import Observer
 from pacer.wire.replies import StatusOutcome
 

@@ -18,7 +18,8 @@ from pydantic import SecretStr
 from pacer.errors import UsageError
 from pacer.intake import new_token
 from pacer.journal.memory import MemoryJournal
-from pacer.journal.protocol import Batch, Journal
+from pacer.journal.protocol import Journal
+from pacer.journal.records import Batch
 from pacer.pacing.policy import Policy
 from pacer.runner import BlockingRunner
 

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pacer.journal.protocol import CaptureEnded, Rejected, ResultRow
+from pacer.journal.entries import CaptureEnded, Rejected
+from pacer.journal.views import ResultRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

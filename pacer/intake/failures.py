@@ -16,7 +16,9 @@ from typing import TypeAlias
 from pacer.errors import JournalError
 from pacer.intake.keys import KeyMaker
 from pacer.intake.taking import Intake, IntakeSummary
-from pacer.journal.protocol import End, Fallen, IntakeWriter, Journal, Origin
+from pacer.journal.protocol import IntakeWriter, Journal
+from pacer.journal.records import Origin
+from pacer.journal.views import End, Fallen
 from pacer.wire.problems import Refusal
 from pacer.wire.requests import CaptureRequest, read_json
 

@@ -15,7 +15,8 @@ from pacer.errors import InputError, InputProblem
 from pacer.intake.keys import KeyMaker
 from pacer.intake.lines import Readable
 from pacer.intake.source import opened
-from pacer.journal.protocol import Duplicate, IntakeWriter, Origin, Record
+from pacer.journal.protocol import IntakeWriter
+from pacer.journal.records import Duplicate, Origin, Record
 from pacer.wire.problems import Refusal, shown
 from pacer.wire.requests import CREDITS, KNOWN_SURFACES, CaptureRequest, keyed, read_mapping
 

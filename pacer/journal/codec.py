@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import zlib
 
-from pacer.journal.protocol import Json
+from pacer.journal.records import Json
 
 LEVEL = 1
 

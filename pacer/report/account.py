@@ -11,7 +11,10 @@ from typing import Any
 
 from pacer.errors import JournalError
 from pacer.instrumentation import happening
-from pacer.journal.protocol import Batch, Counts, Journal, Noted
+from pacer.journal.entries import Noted
+from pacer.journal.protocol import Journal
+from pacer.journal.records import Batch
+from pacer.journal.views import Counts
 
 UNTOLD = "untold"
 """What the time of an invocation is booked on that never said where it went: it runs still, or was killed."""

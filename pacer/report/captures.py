@@ -9,7 +9,8 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from pacer.journal.protocol import Journal, ResultRow
+from pacer.journal.protocol import Journal
+from pacer.journal.views import ResultRow
 from pacer.report.account import PAGE
 from pacer.report.latency import Durations, capture_seconds
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from pacer.instrumentation import happening
-from pacer.journal.protocol import Noted
+from pacer.journal.entries import Noted
 from pacer.report.thinning import Spans, Thinned
 
 ENDS_BY_ITSELF = frozenset({"gate", "window", "outage"})

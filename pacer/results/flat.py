@@ -17,7 +17,9 @@ from datetime import UTC, datetime
 from enum import Enum
 from typing import Any, TypeAlias
 
-from pacer.journal.protocol import Journal, Json, ResultRow
+from pacer.journal.protocol import Journal
+from pacer.journal.records import Json
+from pacer.journal.views import ResultRow
 
 Value: TypeAlias = str | int | float | bool | datetime | list[str] | None
 

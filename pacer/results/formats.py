@@ -21,7 +21,8 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from pacer.extras import from_extra
-from pacer.journal.protocol import Journal, ResultRow
+from pacer.journal.protocol import Journal
+from pacer.journal.views import ResultRow
 from pacer.results.flat import COLUMNS, Kind, Value, flattened
 from pacer.results.lines import render
 

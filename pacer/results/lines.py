@@ -9,7 +9,8 @@ import math
 import re
 from operator import attrgetter
 
-from pacer.journal.protocol import Json, ResultRow
+from pacer.journal.records import Json
+from pacer.journal.views import ResultRow
 from pacer.results.model import FIELDS
 
 FIRST_BYTES = b'{"%b":' % FIELDS[0].encode()

@@ -12,7 +12,8 @@ from __future__ import annotations
 import zlib
 from pathlib import Path
 
-from pacer.journal.protocol import Journal, Projection
+from pacer.journal.protocol import Journal
+from pacer.journal.views import Projection
 from pacer.results.lines import render
 from pacer.results.sinks import STDOUT, FileSink, Sink, StandardOutput
 

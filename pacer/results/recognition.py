@@ -8,7 +8,7 @@ import zlib
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pacer.journal.protocol import Projection
+from pacer.journal.views import Projection
 from pacer.results.lines import FIRST_BYTES
 
 CHUNK = 2**20

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from pacer.errors import OutputLost, UsageError
 from pacer.journal.files import create_private
-from pacer.journal.protocol import Projection
+from pacer.journal.views import Projection
 from pacer.results.recognition import aside, is_first_line, matches
 
 STDOUT = "-"

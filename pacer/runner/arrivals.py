@@ -8,7 +8,8 @@ from anyio.abc import TaskGroup
 
 from pacer.clock import Clock
 from pacer.errors import PacerError
-from pacer.journal.protocol import Appended, Record, Rejected
+from pacer.journal.entries import Appended, Rejected
+from pacer.journal.records import Record
 from pacer.pacing.controller import PacingController
 from pacer.pacing.events import Adopted
 from pacer.runner.bell import Bell

@@ -10,7 +10,7 @@ from typing import Any
 from pacer.api.protocol import SearchApi
 from pacer.clock import Clock
 from pacer.errors import PacerError
-from pacer.journal.protocol import Accepted, CaptureEnded, Rejected, Returned, Sent
+from pacer.journal.entries import Accepted, CaptureEnded, Rejected, Returned, Sent
 from pacer.pacing.controller import PacingController
 from pacer.pacing.events import JobRead, StatusRead, Throttled, Unasked, WindowTold, Withdrawn
 from pacer.runner.bell import Bell

@@ -11,17 +11,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pacer.journal.protocol import (
-    Accepted as AcceptedEntry,
-)
-from pacer.journal.protocol import (
-    CaptureEnded,
-    Entry,
-    Returned,
-)
-from pacer.journal.protocol import (
-    Rejected as RejectedEntry,
-)
+from pacer.journal.entries import Accepted as AcceptedEntry
+from pacer.journal.entries import CaptureEnded, Entry, Returned
+from pacer.journal.entries import Rejected as RejectedEntry
 from pacer.pacing.capacity import CapacitySnapshot
 from pacer.pacing.events import (
     Accepted,

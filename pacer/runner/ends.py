@@ -5,7 +5,7 @@ How requests and captures leave our hands: admitted, ended, given up, given back
 from __future__ import annotations
 
 from pacer.clock import Clock
-from pacer.journal.protocol import CaptureEnded, Closed, Rejected, Sent
+from pacer.journal.entries import CaptureEnded, Closed, Rejected, Sent
 from pacer.pacing.controller import PacingController
 from pacer.pacing.decisions import GiveUp
 from pacer.pacing.events import Dropped

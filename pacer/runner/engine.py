@@ -13,7 +13,8 @@ from anyio.abc import TaskGroup
 from pacer.api.protocol import SearchApi
 from pacer.clock import Clock, SystemClock
 from pacer.instrumentation.happening import Listener
-from pacer.journal.protocol import Journal, Record
+from pacer.journal.protocol import Journal
+from pacer.journal.records import Record
 from pacer.pacing.controller import PacingController, Statistics
 from pacer.pacing.decisions import Bound, Collect, Finished, GiveUp, ReadSnapshot, Stop, SubmitWave, WaitUntil
 from pacer.pacing.policy import Policy

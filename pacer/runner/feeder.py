@@ -11,7 +11,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pacer.clock import Clock
-from pacer.journal.protocol import Counts, Journal, PendingRequest, Record
+from pacer.journal.protocol import Journal
+from pacer.journal.records import Record
+from pacer.journal.views import Counts, PendingRequest
 from pacer.pacing.controller import PacingController
 from pacer.pacing.events import Adopted, Item, Memory, Queued
 from pacer.pacing.gates import Lane

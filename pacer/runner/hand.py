@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from pacer.journal.protocol import PendingRequest
+from pacer.journal.views import PendingRequest
 from pacer.runner.bits import Bits
 from pacer.runner.calls import KnownJob
 

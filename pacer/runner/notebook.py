@@ -10,7 +10,8 @@ from dataclasses import asdict
 from pacer.clock import Clock
 from pacer.instrumentation import happening
 from pacer.instrumentation.happening import Happening, Listener
-from pacer.journal.protocol import CaptureEnded, Counts, GateMoved, Learnt, Noted, Rejected
+from pacer.journal.entries import CaptureEnded, GateMoved, Learnt, Noted, Rejected
+from pacer.journal.views import Counts
 from pacer.pacing.capacity import CapacitySnapshot
 from pacer.pacing.controller import PacingController
 from pacer.pacing.decisions import Bound, WaitUntil

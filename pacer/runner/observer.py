@@ -4,7 +4,7 @@ Who hears of each request's own fate; by default nobody.
 
 from __future__ import annotations
 
-from pacer.journal.protocol import CaptureEnded, Rejected
+from pacer.journal.entries import CaptureEnded, Rejected
 from pacer.wire.replies import StatusOutcome
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from pacer.journal.protocol import Counts
+from pacer.journal.views import Counts
 from pacer.pacing.capacity import CapacitySnapshot
 from pacer.pacing.controller import Statistics
 
@@ -20,7 +20,7 @@ class Progress:
     Attributes:
         requests: All of them.
 
-        captures: Expected captures, as :class:`~pacer.journal.protocol.Counts` has them.
+        captures: Expected captures, as :class:`~pacer.journal.views.Counts` has them.
 
         accepted: Requests the service has, or had.
 

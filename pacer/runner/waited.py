@@ -16,7 +16,8 @@ import anyio
 
 from pacer.api.protocol import SearchApi
 from pacer.clock import Clock
-from pacer.journal.protocol import Record, Returned, Sent
+from pacer.journal.entries import Returned, Sent
+from pacer.journal.records import Record
 from pacer.pacing.controller import PacingController
 from pacer.pacing.events import SyncCapture, Unasked
 from pacer.runner.calls import Timing, Verdicts, sync_captured

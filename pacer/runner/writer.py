@@ -17,7 +17,8 @@ from typing import Protocol, TypeVar
 import anyio
 
 from pacer.errors import JournalLost, PacerError
-from pacer.journal.protocol import CaptureEnded, Entry, Journal, Rejected
+from pacer.journal.entries import CaptureEnded, Entry, Rejected
+from pacer.journal.protocol import Journal
 from pacer.runner.bell import Bell
 
 ResultT = TypeVar("ResultT")

@@ -17,7 +17,8 @@ from playwright.sync_api import Browser
 
 from pacer.cli.page import PageMaker
 from pacer.instrumentation import happening
-from pacer.journal.protocol import Accepted, Batch, CaptureEnded, Entry, Noted, Record, Rejected, Sent
+from pacer.journal.entries import Accepted, CaptureEnded, Entry, Noted, Rejected, Sent
+from pacer.journal.records import Batch, Record
 from pacer.journal.sqlite import SqliteJournal
 from pacer.report import read_report
 from tests.acceptance.processes import KEY, Command, Sandbox, write_batch

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from pacer.errors import JournalLocked
-from pacer.journal.protocol import Batch, Record
+from pacer.journal.records import Batch, Record
 from pacer.journal.sqlite import SqliteJournal
 from pacer.results import ResultsFile
 
@@ -24,7 +24,8 @@ PRELUDE = """
 import os, resource, sys, time
 from pathlib import Path
 from pacer.errors import JournalError, JournalLost, OutputLost
-from pacer.journal.protocol import *
+from pacer.journal.entries import *
+from pacer.journal.records import *
 from pacer.journal.sqlite import SqliteJournal
 from pacer.results import ResultsFile
 

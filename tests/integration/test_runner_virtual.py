@@ -17,7 +17,7 @@ from pacer.clock import FakeClock
 from pacer.instrumentation import happening
 from pacer.instrumentation.happening import Happening
 from pacer.intake import new_token, random_keys, take_in_requests
-from pacer.journal.protocol import Batch
+from pacer.journal.records import Batch
 from pacer.journal.sqlite import SqliteJournal
 from pacer.runner import Outcome, Runner
 from pacer.sandbox import SANDBOX_KEY, Fault, Latency, SandboxServer, Service, Settings

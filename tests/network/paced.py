@@ -23,7 +23,7 @@ from pacer.api.http import KEEP_ALIVE
 from pacer.clock import Clock, FakeClock
 from pacer.instrumentation.happening import Happening
 from pacer.intake import random_keys, take_in_requests
-from pacer.journal.protocol import Batch
+from pacer.journal.records import Batch
 from pacer.journal.sqlite import SqliteJournal
 from pacer.pacing.policy import Policy
 from pacer.results import ResultsFile

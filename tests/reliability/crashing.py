@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from pacer.journal.protocol import Entry, Projection
+from pacer.journal.entries import Entry
 from pacer.journal.sqlite import SqliteJournal
+from pacer.journal.views import Projection
 
 CrashKind: TypeAlias = Literal["never", "time", "step", "commit", "call", "reply"]
 

@@ -20,7 +20,7 @@ from typing import Any
 
 from pacer.instrumentation.happening import Happening
 from pacer.intake import random_keys, take_in_requests
-from pacer.journal.protocol import Batch, Json
+from pacer.journal.records import Batch, Json
 from pacer.journal.sqlite import SqliteJournal
 from pacer.pacing.policy import UnitChoice
 from pacer.runner import Outcome

@@ -15,8 +15,9 @@ from pacer.cli import exporting
 from pacer.cli.export import Format
 from pacer.cli.exporting import Export, carry_out
 from pacer.errors import JournalError, OutputLost, UsageError
-from pacer.journal.protocol import Projection, Rejected, Sent
+from pacer.journal.entries import Rejected, Sent
 from pacer.journal.sqlite import SqliteJournal
+from pacer.journal.views import Projection
 from pacer.results import ResultsFile
 from pacer.results.lines import render
 from tests.contract.journal.builders import admitted, ended, record, take_in

@@ -17,8 +17,9 @@ from pacer.cli.page.rendering import MARK
 from pacer.cli.page.words import duration, lane, unbroken
 from pacer.cli.wording import share
 from pacer.errors import OutputLost, UsageError
-from pacer.journal.protocol import Batch, Counts
+from pacer.journal.records import Batch
 from pacer.journal.sqlite import SqliteJournal
+from pacer.journal.views import Counts
 from pacer.pacing.decisions import Bound
 from pacer.report import Invocation, Report, all_booked, read_report
 

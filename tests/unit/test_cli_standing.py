@@ -10,7 +10,8 @@ import pytest
 
 from pacer.cli.standing import Step, Wish, has_ended, next_step
 from pacer.errors import UsageError
-from pacer.journal.protocol import Batch, Counts
+from pacer.journal.records import Batch
+from pacer.journal.views import Counts
 
 URL = "https://api.example.org"
 JOURNAL = Path("b.pacer.db")

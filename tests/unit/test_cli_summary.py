@@ -14,7 +14,8 @@ import pytest
 from pacer.cli.paths import SANDBOX_URL, Files
 from pacer.cli.summary import Summary, closing_rows, closing_sentences, document
 from pacer.cli.wording import time_shares
-from pacer.journal.protocol import Batch, Counts
+from pacer.journal.records import Batch
+from pacer.journal.views import Counts
 from pacer.pacing.controller import PacingController
 from pacer.report import Invocation
 from pacer.runner import Outcome

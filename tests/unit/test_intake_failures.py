@@ -10,19 +10,10 @@ from hypothesis import strategies as st
 
 from pacer.intake import random_keys, take_in_failures, take_in_requests
 from pacer.intake.failures import LeftOut, failed_pairs, rectangles, retries
+from pacer.journal.entries import Accepted, CaptureEnded, Closed, Rejected, Sent
 from pacer.journal.memory import MemoryJournal
-from pacer.journal.protocol import (
-    Accepted,
-    Batch,
-    CaptureEnded,
-    Closed,
-    End,
-    Fallen,
-    Origin,
-    Record,
-    Rejected,
-    Sent,
-)
+from pacer.journal.records import Batch, Origin, Record
+from pacer.journal.views import End, Fallen
 from pacer.wire.requests import CaptureRequest
 
 PAIRS = st.sets(st.tuples(st.integers(0, 5), st.integers(0, 6)))

@@ -27,7 +27,7 @@ from pacer.intake import (
 )
 from pacer.intake.taking import CHUNK_BYTES, RECORD_BYTES
 from pacer.journal.memory.journal import MemoryIntake, MemoryJournal
-from pacer.journal.protocol import Batch, Duplicate, Record
+from pacer.journal.records import Batch, Duplicate, Record
 from pacer.wire.requests import CaptureRequest, read_json
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "captures.jsonl"

@@ -11,15 +11,8 @@ import pytest
 
 from pacer.errors import JournalError
 from pacer.instrumentation import happening
-from pacer.journal.protocol import (
-    Accepted,
-    Batch,
-    CaptureEnded,
-    Noted,
-    Record,
-    Rejected,
-    Sent,
-)
+from pacer.journal.entries import Accepted, CaptureEnded, Noted, Rejected, Sent
+from pacer.journal.records import Batch, Record
 from pacer.journal.sqlite import SqliteJournal
 from pacer.report import UNTOLD, all_booked, read_report
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pacer.journal.protocol import ResultRow
+from pacer.journal.views import ResultRow
 from pacer.report.captures import MOST_GROUPS, OTHERS, Captures
 from pacer.report.latency import Durations, capture_seconds
 

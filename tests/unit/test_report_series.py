@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pacer.instrumentation import happening
-from pacer.journal.protocol import Noted
+from pacer.journal.entries import Noted
 from pacer.report.series import MOST_LANES, MOST_STARTS, Start, read_timeline
 
 

@@ -17,16 +17,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pacer.errors import OutputLost, UsageError
+from pacer.journal.entries import Accepted, CaptureEnded, Rejected, Sent
 from pacer.journal.memory import MemoryJournal
-from pacer.journal.protocol import (
-    Accepted,
-    Batch,
-    CaptureEnded,
-    Record,
-    Rejected,
-    ResultRow,
-    Sent,
-)
+from pacer.journal.records import Batch, Record
+from pacer.journal.views import ResultRow
 from pacer.results import ResultsFile
 from pacer.results.lines import render
 

@@ -18,8 +18,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pacer.errors import UsageError
+from pacer.journal.entries import Rejected, Sent
 from pacer.journal.memory import MemoryJournal
-from pacer.journal.protocol import Rejected, ResultRow, Sent
+from pacer.journal.views import ResultRow
 from pacer.results import formats
 from pacer.results.flat import COLUMNS, Value, flattened
 from pacer.results.formats import Csv, Parquet

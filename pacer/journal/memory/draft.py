@@ -8,8 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from pacer.journal.codec import pack
-from pacer.journal.memory.records import Records, well_formed
-from pacer.journal.protocol import (
+from pacer.journal.entries import (
     Accepted,
     Appended,
     CaptureEnded,
@@ -18,12 +17,12 @@ from pacer.journal.protocol import (
     GateMoved,
     Learnt,
     Noted,
-    Origin,
-    Record,
     Rejected,
     Returned,
     Sent,
 )
+from pacer.journal.memory.records import Records, well_formed
+from pacer.journal.records import Origin, Record
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +45,7 @@ class Request:
 
     @property
     def expected(self) -> int:
-        """Captures to expect; see :class:`~pacer.journal.protocol.Counts`."""
+        """Captures to expect; see :class:`~pacer.journal.views.Counts`."""
         if self.state == "rejected":
             return 0
         if self.children:

@@ -12,22 +12,18 @@ from itertools import islice
 
 from pacer.errors import JournalError
 from pacer.journal.codec import code_of, unpack
+from pacer.journal.entries import Entry, Noted
 from pacer.journal.memory.draft import Draft, Line, Request
 from pacer.journal.memory.records import Records
-from pacer.journal.protocol import (
-    Batch,
+from pacer.journal.records import Batch, Duplicate, Json, Record
+from pacer.journal.views import (
     Bought,
     Counts,
-    Duplicate,
     End,
-    Entry,
     Fallen,
-    Json,
-    Noted,
     OutstandingJob,
     PendingRequest,
     Projection,
-    Record,
     ResultRow,
     Standing,
 )

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pacer.journal.protocol import Duplicate, Record
+from pacer.journal.records import Duplicate, Record
 
 
 class Records:

@@ -8,7 +8,7 @@ import sqlite3
 from functools import lru_cache
 
 from pacer.journal.codec import to_text
-from pacer.journal.protocol import Duplicate, Record
+from pacer.journal.records import Duplicate, Record
 from pacer.journal.sqlite.statements import SQL
 
 

@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
-from pacer.journal.protocol import Batch, Duplicate, Record
+from pacer.journal.records import Batch, Duplicate, Record
 from pacer.journal.sqlite.failures import using
 from pacer.journal.sqlite.freezing import freeze, origin_of, row_of
 from pacer.journal.sqlite.statements import SQL

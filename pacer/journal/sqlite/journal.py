@@ -15,29 +15,25 @@ from typing import Any
 
 from pacer.errors import JournalError
 from pacer.journal.codec import code_of, to_text, unpack
-from pacer.journal.protocol import (
-    Batch,
-    Bought,
-    Counts,
-    End,
-    Entry,
-    Fallen,
-    Json,
-    Noted,
-    Origin,
-    OutstandingJob,
-    PendingRequest,
-    Projection,
-    Record,
-    ResultRow,
-    Standing,
-)
+from pacer.journal.entries import Entry, Noted
+from pacer.journal.records import Batch, Json, Origin, Record
 from pacer.journal.sqlite import failures
 from pacer.journal.sqlite.intake import SqliteIntake
 from pacer.journal.sqlite.lock import Lock
 from pacer.journal.sqlite.opening import open_read_only, open_writable, remove
 from pacer.journal.sqlite.statements import SQL
 from pacer.journal.sqlite.transitions import STATES, apply
+from pacer.journal.views import (
+    Bought,
+    Counts,
+    End,
+    Fallen,
+    OutstandingJob,
+    PendingRequest,
+    Projection,
+    ResultRow,
+    Standing,
+)
 
 NOTES_AT_ONCE = 1000
 """Notes read by one statement: a cursor left open over a write would hold the log back."""

@@ -14,7 +14,7 @@ from itertools import groupby
 from typing import Any, NoReturn
 
 from pacer.journal.codec import pack, to_text
-from pacer.journal.protocol import (
+from pacer.journal.entries import (
     Accepted,
     Appended,
     CaptureEnded,

@@ -6,15 +6,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from pacer.journal.protocol import (
-    Accepted,
-    Batch,
-    CaptureEnded,
-    Entry,
-    Journal,
-    Record,
-    Sent,
-)
+from pacer.journal.entries import Accepted, CaptureEnded, Entry, Sent
+from pacer.journal.protocol import Journal
+from pacer.journal.records import Batch, Record
 
 BATCH = Batch(
     token="t" * 22,

@@ -11,23 +11,23 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from pacer.journal.memory import MemoryJournal
-from pacer.journal.protocol import (
+from pacer.journal.entries import (
     Accepted,
     Appended,
     CaptureEnded,
     Closed,
     Entry,
     GateMoved,
-    Journal,
     Learnt,
     Noted,
-    Projection,
     Rejected,
     Returned,
     Sent,
 )
+from pacer.journal.memory import MemoryJournal
+from pacer.journal.protocol import Journal
 from pacer.journal.sqlite import SqliteJournal
+from pacer.journal.views import Projection
 from tests.contract.journal.builders import everything, record, take_in
 
 # Few names and moments, so that entries meet; among the names what a careless store would mangle.

@@ -8,28 +8,23 @@ from pathlib import Path
 import pytest
 
 from pacer.errors import JournalError
-from pacer.journal.memory import MemoryJournal
-from pacer.journal.protocol import (
+from pacer.journal.entries import (
     Accepted,
     Appended,
     Closed,
-    Counts,
-    Duplicate,
     Entry,
     GateMoved,
-    Journal,
     Learnt,
     Noted,
-    OutstandingJob,
-    PendingRequest,
-    Projection,
-    Record,
     Rejected,
-    ResultRow,
     Returned,
     Sent,
 )
+from pacer.journal.memory import MemoryJournal
+from pacer.journal.protocol import Journal
+from pacer.journal.records import Duplicate, Record
 from pacer.journal.sqlite import SqliteJournal
+from pacer.journal.views import Counts, OutstandingJob, PendingRequest, Projection, ResultRow
 from tests.contract.journal.builders import BATCH, admitted, ended, everything, record, take_in
 
 

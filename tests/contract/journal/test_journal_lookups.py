@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from pacer.journal.entries import Appended, Rejected, Sent
 from pacer.journal.memory import MemoryJournal
-from pacer.journal.protocol import Appended, Journal, Origin, Rejected, Sent, Standing
+from pacer.journal.protocol import Journal
+from pacer.journal.records import Origin
 from pacer.journal.sqlite import SqliteJournal
+from pacer.journal.views import Standing
 from tests.contract.journal.builders import admitted, ended, record, take_in
 
 

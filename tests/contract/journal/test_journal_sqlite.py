@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from pacer.errors import JournalError, JournalLocked, JournalLost
-from pacer.journal.protocol import Noted, Sent
+from pacer.journal.entries import Noted, Sent
 from pacer.journal.sqlite import SqliteJournal, opening
 from pacer.journal.sqlite.statements import SCHEMA, SQL
 from tests.contract.journal.builders import BATCH, admitted, ended, everything, record, take_in

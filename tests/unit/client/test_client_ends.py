@@ -22,7 +22,7 @@ from pacer import (
     UnitChoice,
     UsageError,
 )
-from pacer.journal.protocol import Entry
+from pacer.journal.entries import Entry
 from pacer.sandbox import Fault
 from tests.unit.client.world import World, request, requests, until
 
