@@ -4,10 +4,7 @@ Which captures to read, and when. One read per capture is the floor.
 Three sources of evidence, best first:
 
 - *Certain*: a parent's summary says it has ended.
-- *Counted*: of the captures accepted before a snapshot was asked for, all but
-  ``inflight`` have ended, and mostly they are the oldest. A margin, steered so
-  that about one read in a hundred finds nothing, allows for those that overtook.
-  A snapshot can be an old one, so that a few are read first, more as they are hits.
+- *Counted*: a snapshot says how many are in flight, so the others have ended (see ``counting``).
 - *Scouted*: the oldest is older than captures usually get. One read goes ahead;
   while such reads find something, more follow. This finds the ended ones where
   ``inflight`` is missing or counts other clients' captures too.
@@ -21,31 +18,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping
 
+from pacer.pacing.counting import Count
 from pacer.pacing.decisions import GiveUp
 from pacer.pacing.events import CaptureRead, JobMissing, JobRead, ParentRead
 from pacer.pacing.policy import Policy
 from pacer.pacing.stragglers import Job, Sojourn, Stragglers
-
-FIRST_MARGIN = 0.15
-FEWEST = 4.0
-"""The margin to begin with, as a share of what is in flight, and in captures: the larger counts."""
-
-MISS_STEP = 8.0
-MISS_SHARE = 0.03
-"""Captures, plus a share of what is in flight, by which a read in vain widens the margin."""
-
-HITS_A_MISS = 120.0
-"""Hits that narrow it as much as one miss widens it: about one read in 120 is in vain."""
-
-FIRST_LOOKS = 16.0
-"""Reads in flight at first on the word of a new count, one more for each hit: the count may be an old one."""
-
-FEW_LEFT = 0.15
-"""Share of the last captures: if no more are in flight, all are read. Few reads are in vain then, and a
-margin would keep what has ended waiting for the slowest of all."""
-
-COUNT_HOLDS = 45.0
-"""Seconds for which a count of what has ended is worth more than a guess by age: beyond the next reading."""
 
 TRUSTED_PATIENCE = 4.0
 """Usual times that a capture takes before a scout looks, where a count says what has ended."""
@@ -72,21 +49,10 @@ class Collection:
         self._certain: deque[JobRead] = deque()
         self._sojourn = Sojourn()
         self._stragglers = Stragglers(self._jobs, self._sojourn, policy)
-        self._recent: deque[tuple[float, int]] = deque()  # (accepted at, captures) after the last snapshot
-        self._recent_count = 0
-        self._allowed = 0.0
-        self._left = 0.0  # ended and unread, as the last count had it
-        self._told_at = float("-inf")
+        self._count = Count()
         self._scouts = 1.0
-        self._counted: set[JobRead] = set()  # in flight, on the word of a count
         self._scouted: set[JobRead] = set()  # in flight, ahead of any word
         self._scout_at = float("-inf")
-        self._trusted = False
-        self._share = FIRST_MARGIN  # the margin, as a share of what is in flight
-        self._step = 0.0  # by which a miss widens it; 0 before a first reading
-        self._miss = 0.0  # the same in captures
-        self._in_vain: int | None = None  # misses that the count allows, where all are read on its word
-        self._looks = FIRST_LOOKS  # reads that may be in flight on the word of the count
         self.unended = 0
         self.in_flight = 0
         self.wasted = 0
@@ -115,8 +81,7 @@ class Collection:
             self._fresh.append(JobRead(index, None))
             job.asked = True
         self.unended += job.unended
-        self._recent.append((at, job.unended))
-        self._recent_count += job.unended
+        self._count.accepted(job.unended, at=at)
 
     def snapshot(
         self,
@@ -133,71 +98,46 @@ class Collection:
 
         *shared*: some in flight may be others'; *last*: nothing waits to be submitted.
         """
-        while self._recent and self._recent[0][0] <= asked_at:
-            self._recent_count -= self._recent.popleft()[1]
-        self._trusted = inflight is not None and not shared
-        if inflight is None:
+        tally = self._count.told(
+            inflight,
+            at=at,
+            asked_at=asked_at,
+            unended=self.unended,
+            reads=self.in_flight,
+            shared=shared,
+            last=last,
+        )
+        if tally is None:
             return
-        known = max(0, self.unended - self._recent_count)
-        self._told_at = at
-        self._looks = FIRST_LOOKS
-        self._in_vain = None
-        if inflight == 0 or (last and not shared and inflight <= FEW_LEFT * known):
-            self._allowed, self._left = known, known - inflight
-            self._in_vain = inflight
+        if tally.all_due:
             self._stragglers.all_ended(at, before=asked_at)
-            return
-        if not self._step:
-            self._share = max(FEWEST / inflight, FIRST_MARGIN)
-        self._miss = MISS_STEP + MISS_SHARE * inflight
-        self._step = self._miss / inflight
-        # Reads in flight are of captures that count as unended until they are back.
-        ended = known - inflight - self.in_flight
-        # Who overtakes is among those in flight: the fewer there are, the fewer can have been overtaken.
-        self._allowed = max(0.0, ended - self._share * inflight)
-        self._left = ended
-        if by_surface is not None and ended > 0:
+        elif by_surface is not None and tally.ended > 0:
             self._stragglers.ended_by_surface(at, before=asked_at, by_surface=by_surface)
 
     def read(self, event: CaptureRead) -> None:
         """Take the outcome of reading a child."""
-        counted = JobRead(event.index, event.child) in self._counted
-        scouted = self._back(JobRead(event.index, event.child))
+        scouted, counted = self._back(JobRead(event.index, event.child))
         job = self._jobs.get(event.index)
         if job is None or event.child in job.ended:
             return
         job.missing_since.pop(event.child, None)
         if event.terminal:
-            self._left -= 1
+            self._count.found(counted=counted)
             age = event.asked_at - job.accepted_at
             self._sojourn.learn(age if event.sojourn is None else event.sojourn)
-            if counted:
-                self._share = max(0.0, self._share - self._step / HITS_A_MISS)
-                self._looks += 1
             if scouted:
                 self._scouts = min(2 * self._scouts, float(self._policy.concurrency))
             self._end(job, event.child)
             return
         self.wasted += 1
         if counted:
-            self._doubt()
+            self._count.missed()
         if scouted:
             self._scouts = max(1.0, self._scouts / 4)
             self._sojourn.stretch()
             self._scout_at = event.at + max(1.0, 0.25 * (event.at - job.accepted_at))
         job.late.add(event.child)
         self._straggle(job, event.child, event.at)
-
-    def _doubt(self) -> None:
-        """A count took a capture for ended that was still running."""
-        if self._in_vain is None:
-            self._share += self._step
-            # The wider margin holds for what is still to be read, too.
-            self._allowed = max(0.0, self._allowed - self._miss)
-            return
-        self._in_vain -= 1
-        if self._in_vain < 0:
-            self._allowed = 0.0  # it was an old one
 
     def parent(self, event: ParentRead) -> None:
         """Take a parent's summary."""
@@ -264,7 +204,7 @@ class Collection:
                 break
             reads.append(read)
         self.in_flight += len(reads)
-        self._left -= len(reads)
+        self._count.reading(len(reads))
         return tuple(reads)
 
     def next_at(self) -> float:
@@ -284,14 +224,14 @@ class Collection:
     def ready(self, *, now: float) -> bool:
         """Return whether anything is due now."""
         self._drop_ended()
-        if self._none_left(now):
+        if self._count.none_left(now=now):
             self._stragglers.postpone(now=now)
         return bool(self._certain or self._fresh_due(now)) or self.next_at() <= now
 
     @property
     def probably_ended(self) -> float:
         """How many captures are thought to have ended and wait to be read."""
-        return len(self._certain) + min(self._allowed, len(self._fresh))
+        return len(self._certain) + min(self._count.allowed, len(self._fresh))
 
     # ----------------------------------------------------------------------------------
 
@@ -300,9 +240,8 @@ class Collection:
         if self._certain:
             return self._certain.popleft()
         if self._fresh_due(now):
-            self._allowed = max(0.0, self._allowed - 1)
             read = self._fresh.popleft()
-            self._counted.add(read)
+            self._count.leaves(read)
             return read
         straggler = self._stragglers.pop(now=now)
         if straggler is not None:
@@ -313,27 +252,20 @@ class Collection:
             return read
         return None
 
-    def _none_left(self, now: float) -> bool:
-        """Return whether the last count says that everything that had ended has been read."""
-        return self._trusted and self._left < 1 and now - self._told_at <= COUNT_HOLDS
-
-    def _back(self, read: JobRead) -> bool:
-        """Count a reply; return whether that read was a scout."""
+    def _back(self, read: JobRead) -> tuple[bool, bool]:
+        """Count a reply; return whether that read was a scout, and whether it left on the word of a count."""
         self.in_flight -= 1
-        self._left += 1  # only one that has ended takes its place for good
         if read.child is None and read.index in self._jobs:
             self._jobs[read.index].asked = False
         scouted = read in self._scouted
         self._scouted.discard(read)
-        self._counted.discard(read)
-        return scouted
+        return scouted, self._count.back(read)
 
     def _fresh_due(self, now: float) -> bool:
         """Return whether the oldest fresh capture is due by count, or because its time is over."""
         if not self._fresh:
             return False
-        counted = self._allowed >= 1 and len(self._counted) < self._looks
-        return counted or now >= self._times_out_at()
+        return self._count.allows_one or now >= self._times_out_at()
 
     def _times_out_at(self) -> float:
         """When the oldest fresh capture is given up unless a last read finds it ended."""
@@ -342,7 +274,7 @@ class Collection:
     def _scout_due(self) -> float:
         """When the oldest fresh capture is older than captures usually get."""
         job = self._jobs[self._fresh[0].index]
-        patience = TRUSTED_PATIENCE * self._sojourn.usual if self._trusted else self._sojourn.surely
+        patience = TRUSTED_PATIENCE * self._sojourn.usual if self._count.trusted else self._sojourn.surely
         return max(job.accepted_at + patience, self._scout_at)
 
     def _drop_ended(self) -> None:
