@@ -2,7 +2,7 @@
 The garbage collector of a process that does nothing but run a batch.
 
 Each wave makes some hundred objects that live until its replies have come. By default the collector
-looks at them after every 700, finds all of them alive and moves them on, until it looks at everything
+looks at them after some hundreds, finds all of them alive and moves them on, until it looks at everything
 that was ever imported: a tenth of the CPU of a busy run. A library may not decide this for its host.
 """
 

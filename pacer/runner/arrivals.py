@@ -148,7 +148,7 @@ class Arrivals:
 
     async def next_event(self, *, at: float) -> None:
         """Wait until something has happened, at most until *at*."""
-        await self._bell.heard(within=at - self._clock.monotonic())
+        await self._bell.rings_next(within=at - self._clock.monotonic())
 
     def settle_sync(
         self, record: Record, reply: Reply[SubmitOutcome], verdicts: Verdicts, timing: Timing

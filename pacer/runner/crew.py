@@ -27,16 +27,23 @@ class Crew:
 
     def start(self, work: Callable[[Any], Awaitable[None]], about: Any) -> None:
         """Begin ``work(about)``; what it raises ends the task group."""
-        if self._idle:
-            self._idle.pop().set_result((work, about))
-        else:
+        if not self._give((work, about)):
             self._tasks.start_soon(self._serve, (work, about))
 
     def dismiss(self) -> None:
         """Let every task end once it has no job."""
         self._dismissed = True
+        while self._give(None):
+            pass
+
+    def _give(self, job: Job | None) -> bool:
+        """Wake an idle task with a *job*, None to send it home; return whether there was one."""
         while self._idle:
-            self._idle.pop().set_result(None)
+            idle = self._idle.pop()
+            if not idle.done():  # a group that is being cancelled has cancelled it
+                idle.set_result(job)
+                return True
+        return False
 
     async def _serve(self, job: Job | None) -> None:
         while job is not None:

@@ -69,6 +69,7 @@ class JournalWriter:
         self._unprojected = False
         self._closing = False
         self._ended = False
+        self._broken = False
         self.failure: PacerError | None = None
 
     def add(self, *entries: Entry, urgent: bool = False) -> None:
@@ -92,7 +93,7 @@ class JournalWriter:
             await self._written.wait()
         if self.failure is not None:
             raise self.failure
-        if self._ended and self._entries:
+        if self._broken or (self._ended and self._entries):
             raise JournalLost("The run has ended; nothing more is written to the journal.")
 
     @property
@@ -143,6 +144,9 @@ class JournalWriter:
         except PacerError as error:
             self.failure = error
             self._closing = True
+        except BaseException:
+            self._broken = True  # a defect, or cancelled: nobody may take what was handed over for durable
+            raise
         else:
             if project is not None:
                 self._unprojected = False

@@ -52,21 +52,29 @@ async def test_time_passes_however_short_the_wait() -> None:
         assert waits < 10
 
 
-async def test_who_hears_a_bell_that_is_rung_lets_others_run() -> None:
-    """A second listener in a loop does not keep the first from silencing it."""
+async def test_others_wait_for_the_next_ring() -> None:
+    """Who does not silence it is not woken by old news, however long they stand, and misses no new ones."""
     bell = Bell()
-    heard = 0
-
-    async def listen() -> None:
-        nonlocal heard
-        while heard < 100:
-            await bell.heard(within=10.0)
-            heard += 1
-
-    listening = asyncio.create_task(listen())
     bell.ring()
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
-    bell.silence()
-    assert heard < 10
-    listening.cancel()
+    await bell.rings_next(within=3.0)
+    assert now() == pytest.approx(3.0)
+    listening = asyncio.create_task(bell.rings_next(within=math.inf))
+    await asyncio.sleep(1.0)
+    assert not listening.done()
+    bell.ring()
+    await listening
+    assert now() == pytest.approx(4.0)
+
+
+async def test_a_listener_that_has_gone_is_not_rung_for() -> None:
+    """One that was cancelled does not keep the others from hearing it."""
+    bell = Bell()
+    gone = asyncio.create_task(bell.rings_next(within=math.inf))
+    there = asyncio.create_task(bell.rings_next(within=math.inf))
+    await asyncio.sleep(0.1)
+    gone.cancel()
+    bell.ring()
+    await there
+    assert now() == pytest.approx(0.1)
+    with pytest.raises(asyncio.CancelledError):
+        await gone
