@@ -12,12 +12,11 @@ import json
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any, TypeVar
+from typing import Any
 
 import aiohttp
 from anyio import create_task_group
@@ -32,13 +31,11 @@ from pacer.journal.records import Batch
 from pacer.journal.sqlite import SqliteJournal
 from pacer.journal.views import PendingRequest
 from pacer.pacing.policy import Policy
-from pacer.runner import BlockingRunner, Runner
+from pacer.runner import Runner, journal_thread
 from pacer.runner.bell import Bell
 from pacer.runner.crew import Crew
 from pacer.runner.writer import JournalWriter
 from pacer.wire.replies import Admitted
-
-ResultT = TypeVar("ResultT")
 
 CONNECTIONS = 64
 REQUESTS = 4_000
@@ -120,7 +117,7 @@ async def recorded(url: str, requests: int) -> Spent:
 
     No snapshot, gate, count or event: what a client costs that loses nothing, before it paces anything.
     """
-    with journal_of(url, requests) as journal, disk() as run_blocking:
+    with journal_of(url, requests) as journal, journal_thread() as run_blocking:
         waiting = journal.pending(after=-1, limit=requests)
         waiting.reverse()
         writer, replied = JournalWriter(journal, None, run_blocking), Bell()
@@ -161,7 +158,7 @@ async def recorded(url: str, requests: int) -> Spent:
 async def paced(url: str, requests: int) -> Spent:
     """Submit the same with pacer, as ``pacer run`` does."""
     policy = Policy(collect=False, initial_concurrency=CONNECTIONS, concurrency=CONNECTIONS)
-    with journal_of(url, requests) as journal, disk() as run_blocking:
+    with journal_of(url, requests) as journal, journal_thread() as run_blocking:
         async with AiohttpSearchApi(url, SecretStr("sk_none"), limit=CONNECTIONS) as api:
             runner = Runner(api, journal, run_blocking=run_blocking, policy=policy)
             with measured(journal) as spent:
@@ -177,17 +174,6 @@ def measured(journal: TimedJournal) -> Iterator[Callable[[], Spent]]:
         wall, cpu = time.perf_counter(), time.process_time()
         yield lambda: spent[0]
         spent.append(Spent(time.perf_counter() - wall, time.process_time() - cpu, journal.seconds))
-
-
-@contextmanager
-def disk() -> Iterator[BlockingRunner]:
-    """Run what blocks in one thread."""
-    with ThreadPoolExecutor(1) as executor:
-
-        async def run_blocking(function: Callable[[], ResultT], /) -> ResultT:
-            return await asyncio.get_running_loop().run_in_executor(executor, function)
-
-        yield run_blocking
 
 
 @contextmanager

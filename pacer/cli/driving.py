@@ -8,11 +8,9 @@ import asyncio
 import signal
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import replace
-from typing import TypeVar
 
 from pydantic import SecretStr
 
@@ -24,11 +22,9 @@ from pacer.cli.signals import Signals
 from pacer.instrumentation import happening
 from pacer.instrumentation.happening import Happening
 from pacer.pacing.policy import Policy
-from pacer.runner import Outcome, Runner
+from pacer.runner import Outcome, Runner, journal_thread
 from pacer.sandbox import SANDBOX_KEY, Latency, Service, Settings
 from pacer.wire.requests import CREDITS
-
-ResultT = TypeVar("ResultT")
 
 SHOWCASE = Settings(
     capacity=120,
@@ -103,12 +99,7 @@ async def drive(
         display.hear(told)
 
     loop = asyncio.get_running_loop()
-    # One thread: calls of the journal must not overlap.
-    with ThreadPoolExecutor(1, thread_name_prefix="pacer-journal") as disk:
-
-        async def run_blocking(function: Callable[[], ResultT]) -> ResultT:
-            return await loop.run_in_executor(disk, function)
-
+    with journal_thread() as run_blocking:
         async with service as api:
             runner = Runner(
                 api,

@@ -4,10 +4,8 @@ What a Pacer stands on: the journal and the thread that serves it, the service, 
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,7 +19,7 @@ from pacer.journal.memory import MemoryJournal
 from pacer.journal.protocol import Journal
 from pacer.journal.records import Batch
 from pacer.pacing.policy import Policy
-from pacer.runner import BlockingRunner
+from pacer.runner import BlockingRunner, journal_thread
 
 ResultT = TypeVar("ResultT")
 
@@ -74,16 +72,6 @@ async def inline(function: Callable[[], ResultT], /) -> ResultT:
     return function()
 
 
-def on_one_thread(stack: AsyncExitStack) -> BlockingRunner:
-    """Return what runs functions on a thread of their own, one at a time, as a journal wants it."""
-    thread = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="pacer-journal"))
-
-    async def run(function: Callable[[], ResultT], /) -> ResultT:
-        return await asyncio.get_running_loop().run_in_executor(thread, function)
-
-    return run
-
-
 async def open_journal(
     stack: AsyncExitStack,
     given: str | os.PathLike[str] | Journal | None,
@@ -101,7 +89,7 @@ async def open_journal(
         UsageError: It belongs to another service.
     """
     in_memory = given is None or isinstance(given, MemoryJournal)
-    run = run_blocking or (inline if in_memory else on_one_thread(stack))
+    run = run_blocking or (inline if in_memory else stack.enter_context(journal_thread()))
     journal = await run(lambda: _opened(given))
     stack.push_async_callback(run, journal.close)
     batch = await run(lambda: _begun(journal, base_url, wall))
